@@ -1,8 +1,8 @@
 """Amounts in the minor unit of a currency, as the API takes them, from decimal amounts and back.
 
 `to_minor_units(Decimal("19.99"), "GBP")` is 1999, and `from_minor_units(1999, "GBP")` is `Decimal("19.99")`. What the
-minor unit of a currency is, Checkout.com documents (https://www.checkout.com/docs/resources/calculating-the-amount). It
-is not that of ISO 4217 for every currency: 100 Chilean pesos are 10000.
+minor unit of a currency is, Checkout.com documents: openapi/currencies.yaml names the source. It is not that of ISO
+4217 for every currency: 100 Chilean pesos are 10000.
 """
 
 from __future__ import annotations
@@ -12,21 +12,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, cast
 
+from checkout_async._generated.facts import DECIMALS, OTHER_DECIMALS, STEPS
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import clears_frames
 
 __all__ = ["decimals", "from_minor_units", "to_minor_units"]
-
-# All other currencies have two.
-_LISTED: Final = {
-    0: "BIF DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
-    3: "BHD IQD JOD KWD LYD OMR TND",
-}
-_DECIMALS: Final[dict[str, int]] = {code: number for number, codes in _LISTED.items() for code in codes.split()}
-
-# The API takes only multiples of these: the last digit of a currency with three decimals is 0. Chilean pesos are sent
-# in hundredths, and have no smaller coin (ISO 4217).
-_STEPS: Final = dict.fromkeys(_LISTED[3].split(), 10) | {"CLP": 100}
 
 _CURRENCY: Final = re.compile("[A-Za-z]{3}")
 _AMOUNT: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,100})?")
@@ -41,7 +31,7 @@ def decimals(currency: str) -> int:
 
     Raises InvalidRequest if it is not a code of three letters.
     """
-    return _DECIMALS.get(_code(currency), 2)
+    return DECIMALS.get(_code(currency), OTHER_DECIMALS)
 
 
 @clears_frames
@@ -53,8 +43,8 @@ def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     """
     code, places = _code(currency), decimals(currency)
     scaled: Fraction = Fraction(_checked(amount)) * 10**places  # arithmetic of Decimal rounds to 28 digits
-    if scaled.denominator != 1 or scaled.numerator % _STEPS.get(code, 1):
-        smallest = from_minor_units(_STEPS.get(code, 1), code)
+    if scaled.denominator != 1 or scaled.numerator % STEPS.get(code, 1):
+        smallest = from_minor_units(STEPS.get(code, 1), code)
         raise _invalid(f"has more decimals than {code} has: the smallest amount is {smallest}")
     return scaled.numerator
 

@@ -21,6 +21,8 @@ from typing import ClassVar, Final, ParamSpec, SupportsIndex, TypeVar, cast, ove
 
 import msgspec
 
+from checkout_async._generated.facts import VISIBLE_HEADERS
+
 __all__ = [
     "MASK",
     "Headers",
@@ -46,13 +48,12 @@ _MAX_LENGTH = 200
 _VISIBLE_HEADERS = frozenset(
     {
         "accept",
-        "cko-request-id",
-        "cko-version",
         "content-length",
         "content-type",
         "date",
         "retry-after",
         "user-agent",
+        *map(str.lower, VISIBLE_HEADERS),
     }
 )
 

@@ -1,7 +1,7 @@
 """Webhooks: events that Checkout.com POSTs to you. Check the signature over the raw bytes, then read the event.
 
 `receive` does both in the right order. `verify` and `parse` are its halves; `sign` is for your own tests. The signature
-is the HMAC-SHA256 (RFC 2104) of the body with the signing key, in hexadecimal digits, in the header `Cko-Signature`.
+is the HMAC-SHA256 (RFC 2104) of the body with the signing key, in hexadecimal digits, in the header SIGNATURE_HEADER.
 
 A workflow may also send a fixed text in the header `Authorization`; `verify_authorization` checks it. The text says who
 sends, but nothing about the body, so it does not replace the signature.
@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from checkout_async._core.codec import DecodeError, decode
+from checkout_async._generated.facts import SIGNATURE_HEADER
 from checkout_async._generated.models import webhooks as generated
 from checkout_async._generated.models.webhooks import AuthenticationEventType, PaymentEventType
 from checkout_async.errors import ConfigurationError, InvalidSignature, MalformedMessage
@@ -41,9 +42,6 @@ __all__ = [
     "verify",
     "verify_authorization",
 ]
-
-SIGNATURE_HEADER: Final = "Cko-Signature"
-"""The header that contains the signature."""
 
 AUTHORIZATION_HEADER: Final = "Authorization"
 """The header that contains the fixed text, if the workflow sets one."""

@@ -6,6 +6,6 @@ Nothing here imports checkout_async. Read the modules in this order; each one im
 
 diagnostics, document, names, load, bundle, keywords, validate, passes/, ir, parse, parse_types, render_text,
 render_type, render_call, render_pagination, checks/, publish, generator_input, emit_models, emit_operations,
-emit_dicts, emit_packages, emit_servers, write, record, trial, prove, contract, compiler, count, decisions, lint/,
-upstream/, revisions, diff/, commands, __main__.
+emit_dicts, emit_packages, emit_facts, emit_servers, write, record, trial, prove, contract, compiler, count, decisions,
+lint/, upstream/, revisions, diff/, commands, __main__.
 """

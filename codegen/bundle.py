@@ -15,7 +15,7 @@ from typing import Final
 
 from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import Array, Object
-from codegen.load import ROOT_FILE
+from codegen.load import CURRENCIES, ROOT_FILE
 
 KINDS: Final = {
     "schemas": "schema",
@@ -109,13 +109,13 @@ class _Bundler:
     def _reference(self, value: Object, file: str) -> Object:
         target = value["$ref"]
         if isinstance(target, str) and "#" not in target and len(value) == 1:
-            return self._inline_path_item(target, value, file)
+            return self._inline_file(target, value, file)
         resolved = self._resolve_reference(target, value.at("$ref"), file)
         return value.derive({**value, "$ref": resolved})
 
-    def _inline_path_item(self, target: str, value: Object, file: str) -> Object:
+    def _inline_file(self, target: str, value: Object, file: str) -> Object:
         path = _resolve_path(file, target)
-        if path not in self._fragments or not path.startswith("paths/"):
+        if path not in self._fragments or not _is_whole(path):
             self._problems.add(value.at("$ref"), f"unresolved $ref: there is no file {path} in paths/")
             return value
         self._used_files[path] = None
@@ -170,7 +170,7 @@ class _Bundler:
 
     def _report_unused(self) -> None:
         for file, fragment in self._fragments.items():
-            if file.startswith("paths/") and file not in self._used_files:
+            if _is_whole(file) and file not in self._used_files:
                 self._problems.add(fragment.origin, f"unused file: {ROOT_FILE} does not refer to it", Stage.UNUSED)
             for name in fragment if file.startswith("components/") else ():
                 if (file, name) not in self._used:
@@ -194,6 +194,11 @@ def _suggestion(name: str, defined: Object) -> str:
 
 def _resolve_path(file: str, reference: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(file), reference))
+
+
+def _is_whole(file: str) -> bool:
+    """Return whether a file is referred to as a whole, and not by the names in it."""
+    return file.startswith("paths/") or file == CURRENCIES
 
 
 def _kind(file: str) -> str | None:

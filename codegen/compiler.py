@@ -15,6 +15,7 @@ from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_dicts import emit_dicts
+from codegen.emit_facts import emit_facts
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
@@ -22,6 +23,7 @@ from codegen.emit_servers import emit_servers
 from codegen.load import load_bundle, load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
+from codegen.passes.nullable import mark_nullable, restore_nullable
 from codegen.passes.walk import schemas
 from codegen.prove import prove
 from codegen.publish import MODULE, publish, unpublish, with_modules
@@ -46,13 +48,13 @@ def check_fragments(folder: Path) -> Object:
     bundled = bundle(folder, fragments, problems)
     problems.stop_if_any(before=Stage.UNUSED)
     problems.begin(Stage.KEYWORDS)
-    document = validate_keywords(bundled, problems)
+    document = mark_nullable(validate_keywords(bundled, problems))
     # The root, and what many paths share, decide what everything else means.
     problems.stop_if_any(outside=(f"{folder.name}/paths/", f"{folder.name}/components/schemas/"))
     problems.begin(Stage.CHECKS)
     check(document, problems)
     problems.stop_if_any()
-    check_examples(document, problems)
+    check_examples(restore_nullable(document), problems)
     problems.stop_if_any()
     return document
 
@@ -98,7 +100,7 @@ def read_released(folder: Path) -> Object:
     problems.begin(Stage.REFERENCES)
     bundled = bundle(folder, fragments, problems)
     problems.stop_if_any(before=Stage.UNUSED)
-    return publish(validate_keywords(bundled, Problems()))
+    return publish(mark_nullable(validate_keywords(bundled, Problems())))
 
 
 def read_bundle(path: Path) -> Object:
@@ -114,7 +116,7 @@ def read_bundle(path: Path) -> Object:
         message = f"not a bundle of this compiler: it has no schemas, or one of them lacks '{MODULE}'"
         problems.add(loaded.origin, f"{message}. `compare` reads any other document")
     problems.stop_if_any()
-    return publish(validate_keywords(fragments, Problems()))
+    return publish(mark_nullable(validate_keywords(fragments, Problems())))
 
 
 def compile_all(root: Path) -> Compiled:
@@ -140,8 +142,9 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["facts.py"] = emit_facts(document)
     texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
     texts["scopes.py"] = emit_scopes(document)
-    texts["openapi.json"] = json.dumps(with_modules(document), ensure_ascii=False, indent=1) + "\n"
+    texts["openapi.json"] = json.dumps(with_modules(restore_nullable(document)), ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

@@ -18,6 +18,7 @@ from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
+from codegen.passes import facts
 from codegen.passes.servers import api_urls, token_flows, token_urls
 from codegen.write import GENERATED
 
@@ -40,6 +41,7 @@ def build_contract(document: Object, apis: tuple[Api, ...], files: Mapping[str, 
             "types": {module: len(found) for module, found in types.items()},
         },
         "servers": _servers(document),
+        "facts": _facts(document),
         "operations": operations,
         "types": types,
         "strict": {module: _limits(found) for module, found in strict.items()},
@@ -104,8 +106,23 @@ def _servers(document: Object) -> Contract:
     return {"api": api_urls(document), "token_endpoint": token_urls(document), "tokenUrl": documented}
 
 
+def _facts(document: Object) -> Contract:
+    """Return the names that the package reads by their role, and how amounts are counted, by currency."""
+    names = {key: places[0].name for key, places in facts.names_by_role(document).items() if places}
+    decimals, steps, other = facts.decimals(document), facts.steps(document), facts.other_decimals(document)
+    amounts = {code: _amount(decimals.get(code, other), steps.get(code, 1)) for code in sorted({*decimals, *steps})}
+    found = {"names": names} if names else {}
+    found |= {"visible": visible} if (visible := dict.fromkeys(facts.visible_headers(document), "shown")) else {}
+    return found | ({"amounts": {**amounts, "other": _amount(other, 1)}} if amounts else {})
+
+
+def _amount(decimals: int, step: int) -> str:
+    return f"{decimals} decimals" + (f", in steps of {step}" if step != 1 else "")
+
+
 def _parameter(parameter: Parameter) -> Contract:
     found: Contract = {"in": parameter.place, "name": parameter.python_name}
+    found |= {"several": parameter.several} if parameter.several else {}
     found |= {"limits": dict(parameter.limits)} if parameter.limits else {}
     return found | ({"enforced": list(parameter.enforced)} if parameter.enforced else {})
 

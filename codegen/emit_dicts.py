@@ -23,6 +23,7 @@ _STANDARD: Final = (
     "from datetime import date, datetime",
     "from typing import Literal, NotRequired, TypeAlias, TypedDict",
     "from checkout_async._core.deprecation import deprecated",
+    "from checkout_async._core.multipart import Upload",
 )
 
 

@@ -10,7 +10,7 @@ import jinja2
 
 from codegen import render_call, render_pagination
 from codegen.emit_models import DICTS, MODELS
-from codegen.ir import Api, Operation, TypeRef
+from codegen.ir import Api, Operation, Parameter, TypeRef
 from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
 
@@ -27,6 +27,7 @@ _MODULE: Final = (
     "Operations of the {} API: for each one a description, a function to build a request, and one to send it."
 )
 _RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
+_FORMS: Final = {"FORM": " as a form", "MULTIPART": " as a form with files"}
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping, Sequence",
     "from datetime import date, datetime",
@@ -37,7 +38,7 @@ _STANDARD: Final = (
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.resource import Resource",
     "from checkout_async._core.wire import Alternative, ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency",
-    "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
+    "from checkout_async._core.wire import Operation, Parameter, Sender, list_parameter, optional_parameter",
     "from checkout_async.config import RetryPolicy, Timeouts, Validation",
 )
 
@@ -140,18 +141,24 @@ def _docs_entry(operation: Operation) -> dict[str, object]:
         "body": operation.body and str(operation.body.type),
         "body_link": operation.body and _model_link(operation.body.type),
         "body_optional": operation.body is not None and not operation.body.required,
-        "form": operation.body is not None and operation.body.format == "FORM",
+        "form": {"FORM": " as a form", "MULTIPART": " as a form with files"}.get(
+            operation.body.format if operation.body else "", ""
+        ),
         "responses": [
             (reply.status, reply.type, reply.type and _model_link(reply.type), _cell(reply.description))
             for reply in operation.responses
         ],
         "parameters": [
-            (parameter.python_name, parameter.place, parameter.type, _cell(parameter.description))
+            (parameter.python_name, parameter.place, _shown_type(parameter), _cell(parameter.description))
             for parameter in operation.parameters
         ],
         "iterator": operation.pagination and operation.pagination.iterator,
         "errors": [f"`{entry.replace(': ', '` ', 1)}" for entry in render_call.documented_errors(operation)],
     }
+
+
+def _shown_type(parameter: Parameter) -> str:
+    return f"list of {parameter.type}" if parameter.several else str(parameter.type)
 
 
 def _model_link(type_: TypeRef) -> str:

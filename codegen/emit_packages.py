@@ -8,6 +8,7 @@ from typing import Final
 from codegen.document import Object
 from codegen.emit_operations import PACKAGE, TEMPLATES, resource_class
 from codegen.ir import Api
+from codegen.passes.facts import scopes
 from codegen.render_text import HEADER, docstring, literal
 
 PACKAGES: Final = {
@@ -39,10 +40,8 @@ def emit_package(path: str, modules: Iterable[str], version: str = "") -> str:
 
 def emit_scopes(document: Object) -> str:
     """Return the module with the type of an OAuth scope: the documented ones for editors, and any other text."""
-    schemes = document.object("components").object("securitySchemes")
-    flows = (scheme.object("flows").object("clientCredentials") for _, scheme in schemes.objects())
-    scopes = [literal(scope) for flow in flows for scope in flow.object("scopes")]
-    return TEMPLATES.get_template("scopes.jinja2").render(header=HEADER, scopes=scopes)
+    listed = [literal(scope) for scope in scopes(document)]
+    return TEMPLATES.get_template("scopes.jinja2").render(header=HEADER, scopes=listed)
 
 
 def emit_client_apis(apis: Iterable[Api]) -> str:

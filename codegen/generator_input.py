@@ -7,15 +7,17 @@ from itertools import count
 from typing import Any, Final
 
 from codegen.document import Array, Object
-from codegen.keywords import APPLIES_TO
+from codegen.keywords import APPLIES_TO, BINARY
 from codegen.names import snake_name
 from codegen.parse import identifiers
 from codegen.passes.annotations import describe, name_table
+from codegen.passes.nullable import MARK, may_be_null
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import constants, is_alternatives
-from codegen.passes.walk import SCHEMAS, rewrite_schema, schemas, type_names
+from codegen.passes.walk import SCHEMAS, is_any, rewrite_schema, schemas, type_names
 from codegen.render_text import docstring, literal
 
+_UPLOAD: Final = "checkout_async._core.multipart.Upload"
 _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
     "received": "checkout_async._core.model.ResponseModel",
@@ -23,7 +25,19 @@ _BASES: Final = {
 # A value that the API sends either as such or as a string is decoded as such.
 _WRITTEN_AS_TEXT: Final = (["integer", "string"], ["number", "string"], ["boolean", "string"])
 _ANNOTATIONS: Final = frozenset(
-    {"deprecated", "description", "examples", "x-direction", "x-echoes", "x-enforced", "x-identifier", "x-sensitive"}
+    {
+        "deprecated",
+        "description",
+        "examples",
+        "readOnly",
+        "writeOnly",
+        "x-direction",
+        "x-echoes",
+        "x-enforced",
+        "x-identifier",
+        "x-role",
+        "x-sensitive",
+    }
 )
 
 
@@ -99,8 +113,16 @@ def _definition(schema: Object, inline: _InlineTypes) -> dict[str, object]:
 def _without_annotations(part: Object, *, nullable: bool) -> Object:
     """Return a schema without annotations, and without null unless `nullable`: what is received is optional anyway."""
     kept = part.without(*_ANNOTATIONS, *(("format",) if part.get("format") == "uri" else ()))
+    if is_any(kept):
+        return kept.without("type")
+    if part.text("format") == BINARY:
+        return kept.derive({"type": "string", "customTypePath": _UPLOAD})
     if "$ref" in part:
-        return kept.derive({**kept, "$ref": _local_reference(part.text("$ref"))})
+        reference = kept.derive({**kept.without(MARK), "$ref": _local_reference(part.text("$ref"))})
+        if not nullable or not may_be_null(part):
+            return reference
+        arms = Array([reference, part.derive({"type": "null"})], part.origin, [part.origin] * 2)
+        return kept.derive({"anyOf": arms})
     if not isinstance(part.get("type"), Array):
         return kept
     kinds = [kind for kind in type_names(part) if nullable or kind != "null"]
@@ -186,22 +208,18 @@ def _deprecation(subject: str, described: Object) -> str:
     return f"{subject} is deprecated. {advice}".strip()
 
 
-def _is_nullable(member: Object) -> bool:
-    return "null" in type_names(member)
-
-
 def _missing_type(member: Object, *, received: bool) -> str:
     """Return what the type of an optional member has in addition.
 
     None leaves a member out, unless the API reads null as a value of it.
     """
-    return " | None" if received else " | UnsetType" if _is_nullable(member) else " | UnsetType | None"
+    return " | None" if received else " | UnsetType" if may_be_null(member) else " | UnsetType | None"
 
 
 def _missing_value(member: Object, *, required: bool, received: bool) -> str:
     if required:
         return ""
-    return "UNSET" if not received and _is_nullable(member) else "None"
+    return "UNSET" if not received and may_be_null(member) else "None"
 
 
 def _default(name: str, python_name: str, missing: str) -> str:

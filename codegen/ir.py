@@ -23,7 +23,11 @@ Scalar = Literal["str", "int", "float", "bool", "datetime", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A path, query or header parameter. `type` is a scalar or an enum; `name` is the API's own name."""
+    """A path, query or header parameter. `type` is a scalar or an enum; `name` is the API's own name.
+
+    `several` says how a list of values is written: its name repeated for each value, or the values joined by commas. It
+    is empty if the parameter has one value.
+    """
 
     name: str
     python_name: str
@@ -35,6 +39,7 @@ class Parameter:
     """The documented limits of a value, under the names of `checkout_async._core.wire.Parameter`."""
     enforced: tuple[str, ...] = ()
     """The names of those limits that the API enforces."""
+    several: Literal["", "repeated", "joined"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class Body:
 
     type: TypeRef
     alternatives: tuple[tuple[TypeRef, tuple[str, ...]], ...]
-    format: Literal["JSON", "FORM"]
+    format: Literal["JSON", "FORM", "MULTIPART"]
     required: bool
     description: str
 

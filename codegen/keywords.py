@@ -10,7 +10,8 @@ from typing import Final
 
 ValueType = str
 """A primitive ("text", "bool", "int", "number", "data"), "texts" (a list of strings), "type" (a string or a list of
-strings), or the name of a kind of object below. "[kind]" is an array of a kind, "{kind}" a mapping of names to it."""
+strings), "values" (a schema, or `true` for any value), or the name of a kind of object below. "[kind]" is an array of a
+kind, "{kind}" a mapping of names to it."""
 
 KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
     "root": {
@@ -22,7 +23,16 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "paths": "{path item}",
         "webhooks": "{path item}",
         "components": "components",
+        "x-currencies": "currencies",
         "x-python-names": "{text}",
+    },
+    "currencies": {
+        "source": "text",
+        "date": "text",
+        "description": "text",
+        "other": "int",
+        "decimals": "{texts}",
+        "steps": "{texts}",
     },
     "info": {
         "title": "text",
@@ -96,6 +106,8 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "required": "bool",
         "deprecated": "bool",
         "description": "text",
+        "style": "text",
+        "explode": "bool",
         "schema": "schema",
         "example": "data",
         "x-python-name": "text",
@@ -110,7 +122,13 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "headers": "{header}",
         "content": "{media type}",
     },
-    "header": {"$ref": "text", "description": "text", "schema": "schema"},
+    "header": {
+        "$ref": "text",
+        "description": "text",
+        "schema": "schema",
+        "x-role": "text",
+        "x-sensitive": "text",
+    },
     "media type": {"schema": "schema", "example": "data", "examples": "{example}"},
     "example": {"summary": "text", "description": "text", "value": "data", "externalValue": "text"},
     "security scheme": {
@@ -129,10 +147,12 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "type": "type",
         "description": "text",
         "deprecated": "bool",
+        "readOnly": "bool",
+        "writeOnly": "bool",
         "format": "text",
         "properties": "{schema}",
         "required": "texts",
-        "additionalProperties": "schema",
+        "additionalProperties": "values",
         "items": "schema",
         "enum": "[data]",
         "const": "text",
@@ -158,6 +178,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "x-enforced": "{text}",
         "x-sensitive": "text",
         "x-review": "text",
+        "x-role": "text",
         "x-identifier": "bool",
         "x-enum-varnames": "texts",
         "x-enum-descriptions": "{text}",
@@ -186,12 +207,10 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
         "patternProperties": "use additionalProperties, and describe the keys in the description",
         "prefixItems": "use items with one type for all of them",
         "propertyNames": "describe the keys in the description",
-        "readOnly": "leave it out; what only replies contain is in a schema that only replies use",
         "then": "describe it in the description; the API checks it",
         "title": "leave it out; the class has the name that the schema has in its file",
         "unevaluatedProperties": "leave it out; requests refuse unknown members, and replies ignore them",
         "uniqueItems": "describe it in the description; the API checks it",
-        "writeOnly": "leave it out; what only requests contain is in a schema that only requests use",
         "xml": "leave it out; bodies are JSON or forms",
     },
     "parameter": {
@@ -199,14 +218,12 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
         "allowReserved": "leave it out; every reserved character is quoted",
         "content": "use `schema` with a scalar or an enum",
         "examples": "use `example`, with one value",
-        "explode": "leave it out; a parameter has one value",
-        "style": "leave it out; a parameter has one value",
     },
     "operation": {
         "externalDocs": "write what matters into the description",
         "servers": "state the servers in openapi.yaml; an API has one host in each environment",
     },
-    "media type": {"encoding": "leave it out; bodies are JSON or forms of texts"},
+    "media type": {"encoding": "leave it out; a part of a form is a text, or a file with its own media type"},
     "response": {"links": "describe in the description what to call next"},
     "components": {
         "callbacks": "write a callback into its operation",
@@ -228,7 +245,7 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
 # Values that OpenAPI 3.0 or JSON Schema allow and the compiler does not: keyword and type of the value.
 REFUSED_VALUES: Final[dict[tuple[str, str], str]] = {
     ("additionalProperties", "bool"): (
-        "leave it out of an object with properties, and give a map the schema of its values, `{}` for any"
+        "leave it out of an object with properties, and give a map the schema of its values, `true` or `{}` for any"
     ),
     ("exclusiveMaximum", "bool"): "write the limit itself, and leave `maximum` out, as OpenAPI 3.1 does",
     ("exclusiveMinimum", "bool"): "write the limit itself, and leave `minimum` out, as OpenAPI 3.1 does",
@@ -258,14 +275,18 @@ APPLIES_TO: Final[dict[str, frozenset[str]]] = {
     "multipleOf": frozenset({"integer", "number"}),
 }
 TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "string"})
+ANY: Final = TYPES | {"null"}
+"""The value of `type` of a member that may have any value."""
+BINARY: Final = "binary"
+"""The format of a file, a member of a body of multipart/form-data."""
 COMPOSITE: Final = frozenset({"array", "object"})
-FORMATS: Final = frozenset({"date", "date-time", "uri"})
+FORMATS: Final = frozenset({"binary", "date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
 NOT_SENSITIVE: Final = "none"
 """What a member says that looks sensitive and is not."""
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
 IDEMPOTENCY_KEY: Final = "idempotency-key"
-"""The only supported value of `x-role`."""
+"""The only value of `x-role` that a parameter of an operation may have."""
 # The members of `x-pagination` by style; all of them are required.
 PAGINATION: Final[dict[str, frozenset[str]]] = {
     "skip": frozenset({"iterator", "style", "limit", "items", "skip", "total"}),
@@ -273,5 +294,20 @@ PAGINATION: Final[dict[str, frozenset[str]]] = {
 }
 # The keywords that may stand next to `$ref`.
 REFERENCE_SIBLINGS: Final = frozenset(
-    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-review", "x-sensitive"}
+    {
+        "$ref",
+        "default",
+        "deprecated",
+        "description",
+        "readOnly",
+        "writeOnly",
+        "x-echoes",
+        "x-identifier",
+        "x-null",
+        "x-review",
+        "x-role",
+        "x-sensitive",
+    }
 )
+ONE_WAY: Final = {"sent": "readOnly", "received": "writeOnly"}
+"""The keyword of the members that a body of each direction does not have."""

@@ -23,6 +23,8 @@ SNAPSHOT: Final = "contract.json"
 """What the fragments promise, as a person accepted it."""
 DECISIONS: Final = "decisions.yaml"
 """What was chosen where sources disagree."""
+CURRENCIES: Final = "currencies.yaml"
+"""How amounts are counted. The root refers to it."""
 _BESIDE: Final = (SNAPSHOT, DECISIONS, "redocly.yaml")
 _PLACES: Final = (
     "fragments are .yaml files in paths/ and components/, example bodies .json files in examples/, and texts README.md"
@@ -46,8 +48,10 @@ _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", 
 
 
 def fragment_paths(folder: Path) -> list[Path]:
-    """Return the paths of the fragments of a folder: the root, then paths and components, each sorted."""
-    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/*/**/*.yaml"))]
+    """Return the paths of the fragments of a folder: the root, the currencies, paths and components, each sorted."""
+    currencies = [path for path in [folder / CURRENCIES] if path.exists()]
+    paths, components = (sorted(folder.glob(each)) for each in ("paths/**/*.yaml", "components/*/**/*.yaml"))
+    return [folder / ROOT_FILE, *currencies, *paths, *components]
 
 
 def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:

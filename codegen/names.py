@@ -51,6 +51,7 @@ _IMPORTED = frozenset(
         "TypeAlias",
         "TypedDict",
         "UnsetType",
+        "Upload",
     }
 )
 

@@ -9,6 +9,7 @@ from codegen.document import EMPTY, Object
 from codegen.ir import Api, Body, Operation, Pagination, Parameter, Response, Scalar, Security, TypeRef
 from codegen.names import snake_name
 from codegen.passes.annotations import describe, describe_default, name_table
+from codegen.passes.directions import in_direction
 from codegen.passes.patterns import python_pattern
 from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
@@ -28,8 +29,9 @@ SESSION_SECRET: Final = "sessionSecret"  # noqa: S105 - the name of a security s
 SECRET_KEY: Final = "secretKey"  # noqa: S105 - the same
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
 
-_FORMATS: Final[dict[str, Literal["JSON", "FORM"]]] = {JSON: "JSON", FORM: "FORM"}
+_FORMATS: Final[dict[str, Literal["JSON", "FORM", "MULTIPART"]]] = {JSON: "JSON", FORM: "FORM", MULTIPART: "MULTIPART"}
 SCALARS: Final[dict[tuple[str, str], Scalar]] = {
     ("string", ""): "str",
     ("string", "uri"): "str",
@@ -46,6 +48,8 @@ PARAMETER_LIMITS: Final = {
     "maxLength": "max_length",
     "minimum": "minimum",
     "maximum": "maximum",
+    "minItems": "min_items",
+    "maxItems": "max_items",
 }
 
 
@@ -80,6 +84,18 @@ def api_name(tag: str) -> str:
 def parameter_name(document: Object, parameter: Object) -> str | None:
     """Return the Python name of a parameter, or None if `x-python-name` must give one."""
     return parameter.text("x-python-name") or snake_name(parameter.text("name"), name_table(document))
+
+
+def is_list(parameter: Object) -> bool:
+    """Return whether a parameter has a list of values."""
+    return parameter.object("schema").get("type") == "array"
+
+
+def several(parameter: Object) -> Literal["", "repeated", "joined"]:
+    """Return how a list of values is written. OpenAPI's default is to repeat the name for each value."""
+    if not is_list(parameter):
+        return ""
+    return "joined" if parameter.get("explode") is False else "repeated"
 
 
 def security(document: Object, operation: Object) -> Security:
@@ -125,17 +141,20 @@ def _path_parameters_first(path: str, unsorted: Iterable[Parameter]) -> tuple[Pa
 
 
 def _parameter(document: Object, value: Object) -> Parameter:
-    schema = value.object("schema")
+    whole = value.object("schema")
+    schema = whole.object("items") if is_list(value) else whole
     reference = next(references(schema), None)
+    enforced = [*schema.object("x-enforced"), *(whole.object("x-enforced") if is_list(value) else ())]
     return Parameter(
         name=value.text("name"),
         python_name=parameter_name(document, value) or "",
         place=cast("Literal['path', 'query', 'header']", value.text("in")),
         type=_type(document, schema) if reference else SCALARS[schema.text("type"), schema.text("format")],
         required=value.get("required") is True,
-        description=describe_default(describe(value), schema),
-        limits=tuple(_limits(schema)),
-        enforced=tuple(PARAMETER_LIMITS[keyword] for keyword in schema.object("x-enforced")),
+        description=describe_default(describe(value), whole),
+        limits=(*_limits(schema), *(_limits(whole) if is_list(value) else ())),
+        enforced=tuple(PARAMETER_LIMITS[keyword] for keyword in enforced),
+        several=several(value),
     )
 
 
@@ -191,7 +210,9 @@ def paging_schemas(document: Object, operation: Object) -> PagingSchemas:
     ]
     page = pages[0] if len(pages) == 1 else EMPTY
     item_name = reference_name(page.object("properties").object(items).object("items"))
-    return PagingSchemas(named.object(reference_name(body)), page, named.object(item_name), item_name)
+    sent = in_direction(named.object(reference_name(body)), "sent")
+    received, item = (in_direction(each, "received") for each in (page, named.object(item_name)))
+    return PagingSchemas(sent, received, item, item_name)
 
 
 def identifiers(schema: Object) -> list[str]:

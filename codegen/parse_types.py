@@ -7,13 +7,14 @@ from typing import Final, Literal, cast
 
 from codegen.document import Array, Object
 from codegen.ir import Member, MemberType, ObjectType, UnionType
-from codegen.keywords import APPLIES_TO
+from codegen.keywords import APPLIES_TO, BINARY
 from codegen.names import snake_name
 from codegen.parse import SCALARS, identifiers
 from codegen.passes.annotations import describe, name_table
+from codegen.passes.nullable import may_be_null
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import calls, module_of, parameters, reference_name, references, schemas, type_names
+from codegen.passes.walk import calls, is_any, module_of, parameters, reference_name, references, schemas, type_names
 
 # The limits of a schema under the names of `msgspec.Meta`.
 _META: Final = {
@@ -72,7 +73,7 @@ def _object(name: str, schema: Object, named: Object, table: dict[str, str]) -> 
                 name=each,
                 python_name=snake_name(each, table) or each,
                 types=tuple(_types(member, named, received=direction == "received")),
-                nullable=direction == "sent" and "null" in type_names(member),
+                nullable=direction == "sent" and may_be_null(member),
                 required=each in required,
                 deprecated=member.get("deprecated") is True,
                 description=describe(member),
@@ -89,6 +90,8 @@ def _types(schema: Object, named: Object, *, received: bool) -> Iterator[MemberT
     elif "anyOf" in schema:
         for arm in schema.array("anyOf").objects():
             yield from _types(arm, named, received=received)
+    elif is_any(schema):
+        yield MemberType(name="Any", kind="any")
     elif "const" in schema:
         yield MemberType(name="Literal", kind="literal", value=schema.text("const"))
     else:
@@ -106,13 +109,22 @@ def _plain(kind: str, schema: Object, named: Object, *, received: bool) -> Membe
         if keyword in LIMITS and kind in APPLIES_TO[keyword]
     )
     if kind == "array":
-        items = tuple(_types(schema.object("items"), named, received=received))
+        items = _inside(schema.object("items"), named, received=received)
         return MemberType(name="list", kind="list", items=items, limits=limits)
     if kind == "object":
-        values = schema.object("additionalProperties")
-        items = tuple(_types(values, named, received=received)) if values else (MemberType(name="Any", kind="any"),)
+        items = _inside(schema.object("additionalProperties"), named, received=received)
         return MemberType(name="dict", kind="dict", items=items, limits=limits)
+    if schema.text("format") == BINARY:
+        return MemberType(name="Upload", kind="scalar")
     return MemberType(name=SCALARS[kind, schema.text("format")], kind="scalar", limits=limits)
+
+
+def _inside(schema: Object, named: Object, *, received: bool) -> tuple[MemberType, ...]:
+    """Return the types of the items of a list or the values of a map. A null among those of a reply is left out."""
+    types = tuple(_types(schema, named, received=received))
+    if received or not may_be_null(schema) or is_any(schema):
+        return types
+    return (*types, MemberType(name="None", kind="scalar"))
 
 
 def _kind(schema: Object) -> Literal["enum", "class", "union"]:

@@ -92,7 +92,7 @@ def options(operation: Operation) -> list[Argument]:
         refused.add("session_secret")
     if operation.idempotency != "key":
         refused.add("idempotency_key")
-    if operation.body is None or operation.body.format == "FORM":
+    if operation.body is None or operation.body.format != "JSON":
         refused.add("extra_body")
     return [option for option in OPTIONS if option.name not in refused]
 
@@ -161,7 +161,7 @@ def operation_arguments(operation: Operation) -> str:
     if operation.body:
         several = operation.body.alternatives
         lines.append(f"alternatives={_alternatives(operation.body)}" if several else f"request={operation.body.type}")
-        lines += ["body_format=BodyFormat.FORM"] if operation.body.format == "FORM" else []
+        lines += [f"body_format=BodyFormat.{operation.body.format}"] if operation.body.format != "JSON" else []
         lines += [] if operation.body.required else ["body_required=False"]
     if operation.security.scopes:
         lines.append(f"scopes={_tuple(map(literal, operation.security.scopes))}")
@@ -257,14 +257,24 @@ def _argument(name: str, annotation: str, description: str, *, required: bool) -
 
 def _parameter(parameter: Parameter) -> Argument:
     annotation = enum_like(parameter.type.name) if isinstance(parameter.type, TypeRef) else parameter.type
+    if parameter.several:
+        # A text is a sequence of texts, too, and would pass for a list of them.
+        annotation = "list[str] | tuple[str, ...]" if annotation == "str" else f"Sequence[{annotation}]"
     argument = _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
     return argument._replace(positional=parameter.place == "path")
 
 
 def _parameters(placed: list[Parameter]) -> str:
-    if len(placed) == 1 and not placed[0].required:
+    if len(placed) == 1 and _may_be_missing(placed[0]):
         return _optional_expression(placed[0])
-    return _tuple(_required_expression(each) if each.required else f"*{_optional_expression(each)}" for each in placed)
+    return _tuple(
+        f"*{_optional_expression(each)}" if _may_be_missing(each) else _required_expression(each) for each in placed
+    )
+
+
+def _may_be_missing(parameter: Parameter) -> bool:
+    """Return whether an expression of several parameters, or none, stands for it."""
+    return not parameter.required or bool(parameter.several)
 
 
 def _tuple(items: Iterable[str]) -> str:
@@ -273,9 +283,18 @@ def _tuple(items: Iterable[str]) -> str:
 
 
 def _optional_expression(parameter: Parameter) -> str:
+    if parameter.several:
+        return f"list_parameter({_list_arguments(parameter)})"
     name, written = parameter.python_name, _string_expression(parameter)
     value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
     return f"optional_parameter({literal(parameter.name)}, {value}{_argument_name(parameter)}{_limits(parameter)})"
+
+
+def _list_arguments(parameter: Parameter) -> str:
+    joined = ", joined=True" if parameter.several == "joined" else ""
+    required = ", required=True" if parameter.required else ""
+    name = f"{literal(parameter.name)}, {parameter.python_name}"
+    return f"{name}{_argument_name(parameter)}{joined}{required}{_limits(parameter)}"
 
 
 def _required_expression(parameter: Parameter) -> str:

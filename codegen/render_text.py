@@ -30,8 +30,8 @@ class RenderError(CompilerError):
     """What was rendered is not the literal that was meant."""
 
 
-def literal(value: str | float | Mapping[str, str]) -> str:
-    """Return a string, a number or a mapping of strings as a Python literal; strings are in double quotes."""
+def literal(value: str | float | Mapping[str, str] | Mapping[str, int]) -> str:
+    """Return a string, a number or a mapping of them as a Python literal; strings are in double quotes."""
     if isinstance(value, Mapping):
         source = f"{{{', '.join(f'{literal(key)}: {literal(text)}' for key, text in value.items())}}}"
     elif isinstance(value, str):

@@ -84,6 +84,7 @@ _DEPTH: Final = 3
 _SIMPLE: Final[dict[type, Callable[[], object]]] = {
     inspect.AnyType: str,
     inspect.BoolType: bool,
+    inspect.CustomType: str,
     inspect.DateTimeType: lambda: datetime.now(UTC),
     inspect.DateType: lambda: date(2000, 1, 1),
     inspect.FloatType: float,

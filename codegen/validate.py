@@ -60,6 +60,8 @@ class _Validator:
             return self._mapping(value, type_[1:-1], what, origin)
         if type_.startswith("["):
             return self._list(value, type_[1:-1], what, origin)
+        if type_ == "values":
+            value, type_ = (Object({}, origin, {}) if value is True else value), "schema"
         if type_ in KEYWORDS:
             return (
                 self.members(value, type_)

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from checkout_async import CheckoutClient, webhooks
+from checkout_async._generated.facts import SCOPES
 from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.batch.support import request
 from tests.commands import (
@@ -127,12 +128,7 @@ class TestSandbox:
         process = await start("sandbox", "--port", "0", env=environment(""))
         exports = await read_exports(process)
         env = environment("") | exports
-        assert (await run("token", env=env)).out.split()[-4:] == [
-            "sessions:browser",
-            "sessions:app",
-            "gateway",
-            "payments:search",
-        ]
+        assert (await run("token", env=env)).out.split()[4:] == [*SCOPES]
         done = await run(*AUTHENTICATE, write_lines(source, [request()]), "--output", target, env=env)
         assert done.code == 0
         process.send_signal(number)

@@ -21,10 +21,12 @@ from checkout_async._core.wire import (
     BodyFormat,
     HttpRequest,
     Idempotency,
+    ListParameter,
     Parameter,
     quote_part,
     quote_segment,
 )
+from checkout_async._generated.facts import KEY_HEADERS
 from checkout_async._version import __version__
 from checkout_async.config import Validation, require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
@@ -62,9 +64,9 @@ _RESERVED = frozenset(
     }
 )
 
-# A key in an operation that honours none would promise a protection that the API does not give. The second name is that
+# A key in an operation that honours none would promise a protection that the API does not give. The last name is that
 # of the IETF's draft, which the API never reads.
-_KEY_HEADERS = frozenset({"cko-idempotency-key", "idempotency-key"})
+_KEY_HEADERS = frozenset({*map(str.lower, KEY_HEADERS), "idempotency-key"})
 
 
 @clears_frames
@@ -87,9 +89,9 @@ def prepare(
     headers = _build_headers(request, user_agent)
     if request.link is not None:
         return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
-    body = _encode_request(request, validate)
+    body, content_type = _encode_request(request, validate)
     if body is not None:
-        headers["Content-Type"] = operation.body_format.value
+        headers["Content-Type"] = content_type
     return HttpRequest(
         method=operation.method,
         url=locate(_request_target(request)),
@@ -100,15 +102,22 @@ def prepare(
     )
 
 
-def _encode_request(request: ApiRequest[Any], validate: Validation) -> bytes | None:
-    """Return the encoded body of a call, or None if it has none. An optional body may consist of `extra_body` alone."""
+def _encode_request(request: ApiRequest[Any], validate: Validation) -> tuple[bytes | None, str]:
+    """Return the encoded body of a call and its media type, or None if it has none.
+
+    An optional body may consist of `extra_body` alone.
+    """
     operation, name, has_extra = request.operation, request.operation.name, request.options.extra_body is not None
     has_body = operation.request is not None or bool(operation.alternatives)
-    if has_extra and (not has_body or operation.body_format is BodyFormat.FORM):
+    if has_extra and (not has_body or operation.body_format is not BodyFormat.JSON):
         reason = "is for operations with a JSON body"
         raise InvalidRequest(f"{name}: extra_body {reason}", operation=name, path="extra_body", reason=reason)
     if not has_body or (request.body is None and not operation.body_required and not has_extra):
-        return None
+        return None, ""
+    if operation.body_format is BodyFormat.MULTIPART:
+        from checkout_async._core.multipart import encode_multipart  # noqa: PLC0415  # few applications upload files
+
+        return encode_multipart(name, request.body, _request_type(request), validate)
     body = encode_body(
         name,
         {} if request.body is None and not operation.body_required else request.body,
@@ -116,7 +125,8 @@ def _encode_request(request: ApiRequest[Any], validate: Validation) -> bytes | N
         validate=validate,
         extra=request.options.extra_body,
     )
-    return encode_form(name, body) if operation.body_format is BodyFormat.FORM else body
+    content_type = operation.body_format.value
+    return (encode_form(name, body) if operation.body_format is BodyFormat.FORM else body), content_type
 
 
 def _request_type(request: ApiRequest[Any]) -> Any:
@@ -149,9 +159,26 @@ def _request_target(request: ApiRequest[Any]) -> str:
     if not request.query:
         return path
     name = request.operation.name
-    pairs = ((each.name, quote_part(name, each.label, each.value)) for each in request.query)
+    pairs = ((each.name, value) for each in request.query for value in _quoted_values(name, each))
     query = "&".join(f"{quote(key, safe='')}={value}" for key, value in pairs)
     return f"{path}?{query}"
+
+
+def _quoted_values(operation: str, parameter: Parameter) -> Iterable[str]:
+    """Return the quoted values of a query parameter: one, unless it is a list whose name is repeated."""
+    if not isinstance(parameter, ListParameter):
+        return (quote_part(operation, parameter.label, parameter.value),)
+    values = [quote_part(operation, parameter.label, each) for each in _list_of(operation, parameter)]
+    return (",".join(values),) if parameter.joined else values
+
+
+def _list_of(operation: str, parameter: ListParameter) -> tuple[str, ...]:
+    """Return the values of a list as texts. Raises InvalidRequest if it is none, or if it is empty."""
+    name, texts = parameter.label, parameter.texts()
+    if not texts:
+        reason = "must be a list of values, with one at least" if texts is None else "must have one value at least"
+        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+    return texts
 
 
 def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
@@ -179,7 +206,7 @@ def _level(request: ApiRequest[Any], default: Validation) -> Validation:
 
 def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Validation) -> None:
     for parameter in parameters:
-        for limit, reason in _limit_violations(parameter):
+        for limit, reason in _limit_violations(parameter, operation):
             if level == "strict" or limit in parameter.enforced:
                 raise InvalidRequest(
                     f"{operation}: {parameter.label} {reason} ({SEND_ANYWAY})",
@@ -189,8 +216,24 @@ def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Vali
                 )
 
 
-def _limit_violations(parameter: Parameter) -> Iterator[tuple[str, str]]:
-    value = parameter.value
+def _violations_of_list(parameter: ListParameter, count: int) -> Iterator[tuple[str, str]]:
+    if parameter.min_items is not None and count < parameter.min_items:
+        yield "min_items", f"must have {parameter.min_items} values or more"
+    if parameter.max_items is not None and count > parameter.max_items:
+        yield "max_items", f"must have {parameter.max_items} values or fewer"
+
+
+def _limit_violations(parameter: Parameter, operation: str) -> Iterator[tuple[str, str]]:
+    if isinstance(parameter, ListParameter):
+        texts = _list_of(operation, parameter)
+        yield from _violations_of_list(parameter, len(texts))
+        for text in texts:
+            yield from _violations_of_value(parameter, text)
+    else:
+        yield from _violations_of_value(parameter, parameter.value)
+
+
+def _violations_of_value(parameter: Parameter, value: str) -> Iterator[tuple[str, str]]:
     if parameter.pattern is not None and not _compiled(parameter.pattern).search(value):
         yield "pattern", f"must match {specified_pattern(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:

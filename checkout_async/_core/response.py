@@ -11,10 +11,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
+import msgspec
+
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async._core.correlation import identifiers_of
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
+from checkout_async._generated.facts import ERROR_CODES, ERROR_REQUEST_ID, ERROR_TYPE
 from checkout_async.errors import (
     ApiError,
     Conflict,
@@ -49,9 +52,9 @@ _CODE_NAMES = ("code", "error_code", "error", "type")
 class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
     """The members of an error body that ApiError carries. They are the same for every operation and status."""
 
-    request_id: str | None = None
-    error_type: str | None = None
-    error_codes: list[str | dict[str, Any]] | None = None
+    request_id: str | None = msgspec.field(name=ERROR_REQUEST_ID, default=None)
+    error_type: str | None = msgspec.field(name=ERROR_TYPE, default=None)
+    error_codes: list[str | dict[str, Any]] | None = msgspec.field(name=ERROR_CODES, default=None)
 
 
 def _as_it_came(text: str) -> str:

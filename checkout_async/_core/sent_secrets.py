@@ -10,7 +10,7 @@ import msgspec
 
 from checkout_async._core.model import RequestModel, fields_of
 from checkout_async._core.validation import union_types
-from checkout_async._core.wire import ApiRequest
+from checkout_async._core.wire import ApiRequest, BodyFormat
 from checkout_async.redaction import MASK, Secret
 
 __all__ = ["black_out", "sent_secrets"]
@@ -23,8 +23,14 @@ def sent_secrets(request: ApiRequest[Any], body: bytes | None) -> list[Secret]:
     """Return the sensitive texts of a request as it was sent, the longest first: one may be a part of another."""
     operation, options = request.operation, request.options
     found = {each for each in (options.session_secret, options.idempotency_key) if each}
-    if body and operation.body_format.value.endswith("json"):
+    value: object = None
+    if body and operation.body_format is BodyFormat.JSON:
         value = msgspec.json.decode(body)
+    elif body and operation.body_format is BodyFormat.MULTIPART:
+        from checkout_async._core.multipart import text_members  # noqa: PLC0415  # few applications upload files
+
+        value = text_members(request.body)
+    if value is not None:
         types = [each.type for each in operation.alternatives] or [operation.request]
         found.update(text for type_ in types for text in _sensitive_texts(value, type_))
     return sorted((Secret(each) for each in found if len(each) >= _MIN_LENGTH), key=len, reverse=True)

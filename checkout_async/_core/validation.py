@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -84,6 +85,8 @@ def read_mapping(type_: type[T], mapping: Mapping[str, object]) -> T:
 
 
 _decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+_free_form: set[Any] = set()
+"""The types that may contain free-form JSON: nothing but them takes bytes."""
 
 
 def read(operation: str, packed: SecretBytes, type_: Any) -> Any:
@@ -91,8 +94,10 @@ def read(operation: str, packed: SecretBytes, type_: Any) -> Any:
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
+        if _may_be_free_form(type_):
+            _free_form.add(type_)
     # Most bodies have no float at all, and a search for its first byte is over at once.
-    if packed.find(b"\xcb") >= 0 and _NOT_FINITE.search(packed):
+    if (packed.find(b"\xcb") >= 0 and _NOT_FINITE.search(packed)) or type_ in _free_form:
         refuse_what_json_lacks(operation, packed, "$")
     with known_values_only() as refused:
         try:
@@ -106,6 +111,17 @@ def read(operation: str, packed: SecretBytes, type_: Any) -> Any:
     # Raised outside the handlers: the cause would carry the offending value into tracebacks.
     hint = _ADD_MEMBER if "unknown field" in reason else SEND_ANYWAY
     raise InvalidRequest(f"{operation}: {path}: {reason} ({hint})", operation=operation, path=path, reason=reason)
+
+
+def _may_be_free_form(type_: Any) -> bool:
+    """Return whether a type may contain `Any`: then its module, or the one of what APIs share, imports that name.
+
+    To look at every member of the type would take longer than to build its decoder.
+    """
+    options = [each for option in union_types(type_) for each in (option, *get_args(option))]
+    names = {each.__module__ for each in options if isinstance(each, type)}
+    names |= {f"{name.rpartition('.')[0]}.common" for name in names}
+    return any("Any" in vars(sys.modules[name]) for name in names & sys.modules.keys())
 
 
 def refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
@@ -146,7 +162,7 @@ def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str
     while message not in seen:
         seen.add(message)
         if "got `float`" in message:
-            body = _with_whole_numbers(body)
+            _make_whole(body, message)
         elif message.startswith("Invalid value"):
             _respell_tag(body, message, type_)
         try:
@@ -154,14 +170,6 @@ def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str
         except msgspec.ValidationError as error:
             message = str(error)
     return None, message
-
-
-def _with_whole_numbers(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _with_whole_numbers(member) for name, member in cast("dict[str, object]", value).items()}
-    return [_with_whole_numbers(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
@@ -221,6 +229,32 @@ def _respell_tag(body: Any, message: str, type_: Any) -> None:
         tag = holder.get(last[1:])
         if isinstance(tag, str) and fold(tag) in listed:
             holder[last[1:]] = listed[fold(tag)]
+
+
+def _make_whole(body: Any, message: str) -> None:
+    """Replace the whole numbers at the path that a message is about, in place. Any other number stays as it was given.
+
+    A step `[...]` stands for any item of a list, and for any value of a map.
+    """
+    match = _MESSAGE.match(message)
+    *steps, last = _PATH_STEP.findall(match["path"] or "" if match is not None else "") or [""]
+    holders: list[Any] = [body]
+    for step in steps:
+        holders = [holder[key] for holder in holders for key in _keys(holder, step)]
+    for holder in holders:
+        for key in _keys(holder, last):
+            number = holder[key]
+            if isinstance(number, float) and number.is_integer():
+                holder[key] = int(number)
+
+
+def _keys(holder: Any, step: str) -> list[Any]:
+    """Return the keys or indices of an object or a list that a step of a path stands for."""
+    if isinstance(holder, list):
+        return list(range(len(cast("list[object]", holder)))) if step.startswith("[") else []
+    if not isinstance(holder, dict):
+        return []
+    return list(cast("dict[str, object]", holder)) if step.startswith("[") else [step[1:]] if step[1:] in holder else []
 
 
 def _objects_at(value: object, steps: list[str]) -> list[dict[str, object]]:

@@ -119,7 +119,7 @@ class OAuthCredentials(SecretHolder):
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
         if not all(matches(scope, _SCOPE) for scope in self._scopes):
-            raise ConfigurationError("each scope must be one word such as 'sessions:browser', without spaces")
+            raise ConfigurationError("each scope must be one word without spaces; pass a list of them")
         if store is not None:
             require_type("store", store, TokenStore)
         self._store = store

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
+from checkout_async._generated.facts import SCOPES
 from checkout_async._version import __version__
 from checkout_async.batch.command.console import printable
 from checkout_async.cli.settings import CommandSettings, settings_options
@@ -228,7 +229,7 @@ def _check_scopes(scopes: list[str]) -> Finding:
     allowed = [each.name for each in all_operations().values() if set(each.scopes) & set(scopes)]
     shown = sanitize(" ".join(scopes)) or "none"
     if not allowed:
-        advice = "Set CHECKOUT_SCOPES, e.g. to 'sessions:browser gateway', and allow them for the access key."
+        advice = f"Set CHECKOUT_SCOPES, e.g. to '{' '.join(SCOPES[:3])}', and allow them for the access key."
         return Finding("scopes", ok=False, text=f"{shown}: no operation of this package may be called", advice=advice)
     return Finding("scopes", ok=True, text=f"{shown}: {', '.join(allowed)}")
 

@@ -193,6 +193,7 @@ def _in_utc(start: datetime | None) -> datetime | None:
 
 
 def _say_how_to_use(simulator: Sandbox) -> None:
+    from checkout_async._generated.facts import SCOPES  # noqa: PLC0415  # as above
     from checkout_async.sandbox.core import tokens  # noqa: PLC0415  # as above
 
     click.echo(
@@ -201,5 +202,5 @@ def _say_how_to_use(simulator: Sandbox) -> None:
         f"export CHECKOUT_TOKEN_URL={simulator.token_url}\n"
         f"export CHECKOUT_CLIENT_ID={tokens.CLIENT_ID}\n"
         f"export CHECKOUT_CLIENT_SECRET={tokens.CLIENT_SECRET}\n"
-        "export CHECKOUT_SCOPES='sessions:browser sessions:app gateway payments:search'\n"
+        f"export CHECKOUT_SCOPES='{' '.join(SCOPES)}'\n"
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, BodyFormat, Operation
+from checkout_async._generated.facts import REQUEST_ID_HEADER
 from checkout_async._generated.resources.client_apis import ClientApis
 from checkout_async.config import Validation
 from checkout_async.operations.catalogue import find_operation
@@ -99,7 +100,7 @@ class FakeSender(ClientApis):
         return ApiResponse(
             value=cast("T", value),
             status=_status(request.operation, value),
-            headers={"cko-request-id": _REQUEST_ID},
+            headers={REQUEST_ID_HEADER.lower(): _REQUEST_ID},
             request_id=_REQUEST_ID,
             body=body,
         )

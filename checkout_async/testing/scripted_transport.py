@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async._generated.facts import REQUEST_ID_HEADER
 from checkout_async._generated.operations.access import REQUEST_ACCESS_TOKEN
 from checkout_async.config import Timeouts
 
@@ -25,7 +26,7 @@ _TOKEN: Final = {"access_token": "scripted", "token_type": "Bearer", "expires_in
 def json_reply(status: int, body: object = None, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return a response for a script: `body` is written as JSON, None as an empty body."""
     content = b"" if body is None else msgspec.json.encode(body)
-    own = {"content-type": "application/json", "cko-request-id": _REQUEST_ID}
+    own = {"content-type": "application/json", REQUEST_ID_HEADER.lower(): _REQUEST_ID}
     given = {name.lower(): value for name, value in (headers or {}).items()}
     return HttpResponse(status=status, headers=own | given, body=content)
 

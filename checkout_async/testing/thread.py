@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from checkout_async._generated.facts import SCOPES
 from checkout_async.auth import OAuthCredentials
 from checkout_async.client import CheckoutClient, ClientOptions
 from checkout_async.config import Limits
@@ -36,8 +37,6 @@ __all__ = ["ThreadedSandbox"]
 T = TypeVar("T")
 V = TypeVar("V")
 P = ParamSpec("P")
-
-_SCOPES: Final = "sessions:browser sessions:app gateway payments:search"
 
 
 class ThreadedSandbox:
@@ -101,7 +100,7 @@ class ThreadedSandbox:
             "CHECKOUT_TOKEN_URL": self.token_url,
             "CHECKOUT_CLIENT_ID": CLIENT_ID,
             "CHECKOUT_CLIENT_SECRET": CLIENT_SECRET,
-            "CHECKOUT_SCOPES": _SCOPES,
+            "CHECKOUT_SCOPES": " ".join(SCOPES),
         }
 
     @property

@@ -26,6 +26,7 @@ from yarl import URL
 
 from checkout_async._core.content_encoding import CorruptEncoding, decompress
 from checkout_async._core.wire import HttpRequest, HttpResponse, do_nothing
+from checkout_async._generated.facts import REQUEST_ID_HEADER
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
     CheckoutError,
@@ -257,7 +258,7 @@ def _is_repeated(handler: GuardedHandler, request: HttpRequest, reply: aiohttp.C
     it is the reply to both. An error is none, even then: the attempt after a 401 or a 503 may have been carried out.
     """
     handler.has_replied = True
-    request_id = reply.headers.get("Cko-Request-Id")
+    request_id = reply.headers.get(REQUEST_ID_HEADER)
     if request_id is None:
         return False
     key = request.idempotency_key

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from codegen.checks.facts import check_facts
 from codegen.checks.naming import check_names
 from codegen.checks.operations import check_operations
 from codegen.checks.pagination import check_pagination
 from codegen.checks.schemas import check_schemas
 from codegen.checks.servers import check_servers
 from codegen.checks.unions import check_alternatives, check_unions
+from codegen.checks.uploads import check_uploads
 from codegen.diagnostics import Problems
 from codegen.document import Object
 
@@ -20,6 +22,8 @@ _CHECKS: Final = (
     check_operations,
     check_pagination,
     check_servers,
+    check_facts,
+    check_uploads,
     check_names,
 )
 

@@ -10,8 +10,12 @@ import jsonschema_rs
 
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
+from codegen.keywords import ONE_WAY
 
 _SHOWN: Final = "the value"
+_INCOMING: Final = "incoming "
+_LEFT_OUT: Final = {"": "", **ONE_WAY}
+"""The keyword of the members that a body does not have, by its direction; none outside a body."""
 
 
 def check_examples(document: Object, problems: Problems) -> None:
@@ -19,30 +23,54 @@ def check_examples(document: Object, problems: Problems) -> None:
 
     All references must be resolved, and all schemas valid.
     """
-    components = json.loads(json.dumps(document.object("components")))
-    for holder, schema in _holders(document):
+    components = {direction: _components(document, keyword) for direction, keyword in _LEFT_OUT.items()}
+    for holder, schema, direction in _holders(document):
         examples = list(_examples(holder))
         if examples:
-            whole = {**json.loads(json.dumps(schema)), "components": components}
+            whole = {**json.loads(json.dumps(schema)), "components": components[direction]}
             validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True, mask=_SHOWN)
             for name, value, origin in examples:
                 for defect in _defects(validator.iter_errors(json.loads(json.dumps(value)))):
                     problems.add(origin, f"example '{name}' does not match its schema: {defect}")
 
 
-def _holders(value: object) -> Iterator[tuple[Object, Object]]:
-    """Yield whatever can have examples in a part of a document, with its schema: bodies, parameters, and schemas."""
+def _components(document: Object, keyword: str) -> Any:
+    """Return the components as a validator reads them: a body does not have the members with the keyword."""
+    components = json.loads(json.dumps(document.object("components")))
+    for schema in components.get("schemas", {}).values() if keyword else ():
+        properties = schema.get("properties", {})
+        left_out = {name for name, member in properties.items() if member.get(keyword) is True}
+        properties.update(dict.fromkeys(left_out, False))
+        if left_out:
+            schema["required"] = [name for name in schema.get("required", []) if name not in left_out]
+    return components
+
+
+def _holders(value: object, direction: str = "") -> Iterator[tuple[Object, Object, str]]:
+    """Yield whatever can have examples in a part of a document, with its schema: bodies, parameters, and schemas.
+
+    The direction is that of the body that contains it, as the merchant's side sees it.
+    """
     if isinstance(value, Array):
         for item in value:
-            yield from _holders(item)
+            yield from _holders(item, direction)
     elif isinstance(value, Object):
         if "schema" in value:
-            yield value, value.object("schema")
+            yield value, value.object("schema"), direction.removeprefix(_INCOMING)
         elif isinstance(value.get("examples"), Array):
-            yield value, value
+            yield value, value, direction.removeprefix(_INCOMING)
         for key, member in value.items():
             if key not in {"example", "examples"}:
-                yield from _holders(member)
+                yield from _holders(member, _direction(key, direction))
+
+
+def _direction(key: str, outside: str) -> str:
+    """Return the direction of what is under a key. What the API calls on the merchant's server goes the other way."""
+    if key in {"callbacks", "webhooks"}:
+        return _INCOMING
+    sent, received = ("received", "sent") if outside.startswith(_INCOMING) else ("sent", "received")
+    prefix = _INCOMING if outside.startswith(_INCOMING) else ""
+    return {"requestBody": prefix + sent, "responses": prefix + received}.get(key, outside)
 
 
 def _examples(holder: Object) -> Iterator[tuple[str, object, Origin]]:

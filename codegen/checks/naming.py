@@ -24,6 +24,7 @@ _RESERVED: Final = frozenset(
         "sender",
         "self",
         "body",
+        "list_parameter",
         "optional_parameter",
         "operations",
         "request",
@@ -73,7 +74,7 @@ def _check_functions(document: Object, problems: Problems) -> None:
         for function, origin in _generated_functions(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' also comes from {first[function]}")
-            elif function in _PAGING | {"optional_parameter", "with_response"}:
+            elif function in _PAGING | {"list_parameter", "optional_parameter", "with_response"}:
                 problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)

@@ -9,7 +9,8 @@ from codegen.checks.schemas import check_default, check_inline
 from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
-from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
+from codegen.parse import FORM, JSON, MULTIPART, PARAMETER_LIMITS, SCALARS, is_list
+from codegen.passes.directions import in_direction
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
@@ -142,17 +143,33 @@ class _Check:
             self._problems.add(origin, f"path parameter '{name}' must be required")
         if not parameter.text("description"):
             self._problems.add(origin, f"parameter '{name}' has no description")
-        if parameter.text("x-role") not in {IDEMPOTENCY_KEY, ""}:
-            self._problems.add(parameter.at("x-role"), f"x-role must be {IDEMPOTENCY_KEY}")
+        self._list(parameter)
         schema = parameter.object("schema")
+        if is_list(parameter):
+            schema = schema.object("items")
         for key in sorted(LIMITS & schema.keys() - PARAMETER_LIMITS.keys()):
             self._problems.add(schema.at(key), f"'{key}' is not supported on a parameter")
         target = schemas(self._document).object(next(references(schema), ""))
         scalar = isinstance(schema.get("type"), str) and (schema.text("type"), schema.text("format")) in SCALARS
         if not scalar and "enum" not in target:
-            self._problems.add(origin, f"parameter '{name}' must be a scalar or refer to an enum")
+            what = f"the items of parameter '{name}'" if is_list(parameter) else f"parameter '{name}'"
+            self._problems.add(origin, f"{what} must be a scalar or refer to an enum")
+        schema = parameter.object("schema")
         check_default(schema, schemas(self._document), self._problems)
         check_inline(schema, f"parameter '{name}'", parameter.at("schema"), self._problems)
+
+    def _list(self, parameter: Object) -> None:
+        """Check how a list of values is written. A parameter with one value has no choice."""
+        if not is_list(parameter):
+            for key in sorted({"style", "explode"} & parameter.keys()):
+                self._problems.add(parameter.at(key), f"'{key}' is for a list in the query only")
+        elif parameter.text("in") != "query":
+            self._problems.add(parameter.at("in"), "a list must be in the query; join it in your own text elsewhere")
+        elif parameter.text("style") not in {"form", ""}:
+            message = (
+                "style must be form: `explode: true` repeats the name, `explode: false` joins the values by commas"
+            )
+            self._problems.add(parameter.at("style"), message)
 
     def request_body(self) -> None:
         if "requestBody" not in self._operation:
@@ -161,12 +178,12 @@ class _Check:
         origin, content = self._operation.at("requestBody"), body.object("content")
         if not body.text("description"):
             self._problems.add(origin, "the request body has no description")
-        if len(content) != 1 or not content.keys() <= {JSON, FORM}:
-            self._problems.add(origin, f"a request body needs exactly one media type, {JSON} or {FORM}")
+        if len(content) != 1 or not content.keys() <= {JSON, FORM, MULTIPART}:
+            self._problems.add(origin, f"a request body needs exactly one media type, {JSON}, {FORM} or {MULTIPART}")
         for media_type, media in content.objects():
             if not media.object("schema").text("$ref"):
                 self._problems.add(content.at(media_type), "the schema of a request body must be a $ref")
-            elif media_type == FORM:
+            elif media_type in {FORM, MULTIPART}:
                 self._form(media.object("schema"), content.at(media_type))
 
     def reference(self) -> None:
@@ -177,7 +194,7 @@ class _Check:
         body = next(bodies(self._operation.object("requestBody")), EMPTY)
         schema = named.object(reference_name(body))
         choices = [named.object(each) for each in alternatives(schema)] or [schema]
-        if not all(name in choice.object("properties") for choice in choices):
+        if not all(name in in_direction(choice, "sent").object("properties") for choice in choices):
             self._problems.add(self._operation.at("x-reference"), f"the request body has no member '{name}'")
 
     def _form(self, schema: Object, origin: Origin) -> None:

@@ -7,9 +7,20 @@ from typing import Final
 
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
-from codegen.keywords import APPLIES_TO, COMPOSITE, FORMATS, NOT_SENSITIVE, REFERENCE_SIBLINGS, SENSITIVE, TYPES
+from codegen.keywords import (
+    ANY,
+    APPLIES_TO,
+    BINARY,
+    COMPOSITE,
+    FORMATS,
+    NOT_SENSITIVE,
+    ONE_WAY,
+    REFERENCE_SIBLINGS,
+    SENSITIVE,
+    TYPES,
+)
 from codegen.passes.patterns import LIMITS, UnsupportedPattern, python_pattern
-from codegen.passes.walk import reference_name, schemas, type_names
+from codegen.passes.walk import is_any, reference_name, schemas, type_names
 
 _TYPE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
@@ -61,7 +72,7 @@ def check_inline(schema: Object, what: str, origin: Origin, problems: Problems) 
         if key in schema:
             problems.add(origin, f"{what} is an inline {kind}; give it a name in a file of components/schemas/")
             return
-    if "object" in type_names(schema) and "additionalProperties" not in schema:
+    if "object" in type_names(schema) and "additionalProperties" not in schema and not is_any(schema):
         problems.add(
             origin,
             f"{what} is an object without additionalProperties; add them, or use a named schema",
@@ -72,6 +83,7 @@ def check_inline(schema: Object, what: str, origin: Origin, problems: Problems) 
 def _check_named(name: str, schema: Object, origin: Origin, problems: Problems) -> None:
     if "description" not in schema:
         problems.add(origin, f"schema '{name}' has no description")
+    _refuse_one_way(schema, f"schema '{name}'", problems)
     if "oneOf" in schema or "anyOf" in schema:
         _refuse_beside("a union", schema, {"type", *APPLIES_TO}, problems)
         return
@@ -81,6 +93,23 @@ def _check_named(name: str, schema: Object, origin: Origin, problems: Problems) 
         problems.add(origin, f"schema '{name}' must be an object with properties, an enum or a union")
         return
     _check_keywords(schema, f"schema '{name}'", origin, problems)
+
+
+def _check_one_way(name: str, member: Object, origin: Origin, problems: Problems) -> None:
+    """Report members that no body has, or whose meaning needs the direction that does not have them."""
+    read, written = member.get("readOnly") is True, member.get("writeOnly") is True
+    if read and written:
+        problems.add(origin, f"property '{name}' is readOnly and writeOnly, so no body has it")
+    if read or written:
+        _refuse_beside("readOnly" if read else "writeOnly", member, {"const"}, problems)
+    if written:
+        _refuse_beside("writeOnly", member, {"x-identifier", "x-echoes", "x-role"}, problems)
+
+
+def _refuse_one_way(schema: Object, what: str, problems: Problems) -> None:
+    """Report a direction of what is no member: a body has its members, and they have all that is in them."""
+    for key in sorted({*ONE_WAY.values()} & schema.keys()):
+        problems.add(schema.at(key), f"'{key}' is for a member, not for {what}")
 
 
 def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
@@ -101,10 +130,13 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
     _check_enforced(schema, problems)
     _check_members(schema, problems)
     if "items" in schema:
-        check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
-    elif "array" in type_names(schema):
+        _refuse_one_way(schema.object("items"), "items", problems)
+        if schema.object("items"):  # an empty schema stands for any value
+            check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
+    elif "array" in type_names(schema) and not is_any(schema):
         problems.add(origin, f"{what} is an array without items")
     if schema.object("additionalProperties"):  # an empty schema stands for any value
+        _refuse_one_way(schema.object("additionalProperties"), "the values of a map", problems)
         check_inline(schema.object("additionalProperties"), f"value of {what}", origin, problems)
 
 
@@ -127,7 +159,7 @@ def _check_combinations(schema: Object, problems: Problems) -> None:
     for key in ("enum", "const"):
         if key in schema:
             _refuse_beside(key, schema, {*LIMITS, "format", *({"enum", "const"} - {key})}, problems)
-    if schema.text("format") in {"date", "date-time"}:
+    if schema.text("format") in {BINARY, "date", "date-time"}:
         _refuse_beside(f"format {schema.text('format')}", schema, LIMITS, problems)
     if "properties" in schema:
         _refuse_beside("properties", schema, {"additionalProperties"}, problems)
@@ -153,7 +185,10 @@ def _check_enforced(schema: Object, problems: Problems) -> None:
 def _check_type(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
     types = type_names(schema)
     if not types:
-        problems.add(origin, f"{what} has no type")
+        problems.add(origin, f"{what} has no type; that of any value is [{', '.join(sorted(TYPES))}, 'null']")
+        return
+    if is_any(schema) and len(types) == len(ANY):
+        _refuse_beside("the type of any value", schema, {*APPLIES_TO}, problems)
         return
     known = [kind for kind in types if kind != "null"]
     if not known or len({*known}) < len(known) or not TYPES.issuperset(known):
@@ -186,6 +221,7 @@ def _check_members(schema: Object, problems: Problems) -> None:
             problems.add(member.at("x-sensitive"), f"x-sensitive must be one of {allowed}")
         if member.get("x-identifier") is True and name not in required:
             problems.add(member.at("x-identifier"), f"property '{name}' is an identifier, so it must be required")
+        _check_one_way(name, member, origin, problems)
         check_inline(member, f"property '{name}'", origin, problems)
 
 

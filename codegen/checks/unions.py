@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen.diagnostics import Problems
 from codegen.document import Object
 from codegen.parse import JSON
-from codegen.passes.directions import find_directions
+from codegen.passes.directions import find_directions, in_direction
 from codegen.passes.unions import (
     alternatives,
     constants,
@@ -143,7 +143,7 @@ def _check_recognition(name: str, schema: Object, named: Object, problems: Probl
         elif target and "properties" not in target:
             problems.add(origin, f"alternative '{alternative}' must be an object with properties")
         for member in recognised_by.texts(alternative):
-            if target and member not in target.object("properties"):
+            if target and member not in in_direction(target, "sent").object("properties"):
                 stated = recognised_by.at(alternative)
                 problems.add(stated, f"x-recognised-by: '{alternative}' has no property '{member}'")
 

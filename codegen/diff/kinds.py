@@ -59,6 +59,23 @@ OPERATIONS: Final = {
         f"The same calls go elsewhere: make sure that the environment is the one that you mean. {_FAKES}",
         "url",
     ),
+    "read-name": Kind(
+        _S,
+        Side.REPLY,
+        "is read from {new} instead of {old}",
+        f"Errors, logs and webhooks lack it where the API still uses the old name. {_FAKES}",
+        "x-role",
+    ),
+    "visible-header": Kind(
+        _S, Side.MASKING, "is {new} in logs, reprs and traces instead of {old}", "Check who reads them.", "x-sensitive"
+    ),
+    "amount": Kind(
+        _S,
+        Side.REQUEST,
+        "is counted with {new} instead of {old}",
+        "`checkout_async.money` converts the same amount to another number: compare what you charge.",
+        "decimals",
+    ),
     "server-gone": Kind(
         _B,
         Side.REQUEST,

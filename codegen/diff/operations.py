@@ -24,6 +24,9 @@ _FACTS: Final = {
 }
 
 
+_SEVERAL: Final = {"": "", "repeated": ", repeated for each value", "joined": ", its values joined by commas"}
+
+
 class _Argument(NamedTuple):
     annotation: str
     required: bool
@@ -47,6 +50,7 @@ def compare_operations(old: Contract, new: Contract) -> Iterator[Finding]:
     for name in sorted(before.keys() & after.keys()):
         yield from _operation(name, before[name], after[name])
     yield from _servers(old.get("servers", {}), new.get("servers", {}))
+    yield from _facts(old.get("facts", {}), new.get("facts", {}))
 
 
 def flat(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -71,6 +75,17 @@ def _servers(old: Contract, new: Contract) -> Iterator[Finding]:
             yield change("server", place, old=before[name], new=after[name])
 
 
+def _facts(old: Contract, new: Contract) -> Iterator[Finding]:
+    """Yield the changes of what the package reads by itself. What an older version did not state was no fact then."""
+    kinds = (("names", "read-name", None), ("visible", "visible-header", "hidden"), ("amounts", "amount", None))
+    for group, kind, missing in kinds if old else ():
+        before, after = old.get(group, {}), new.get(group, {})
+        for name in sorted(before.keys() | after.keys()):
+            was, now = (each.get(name, each.get("other", missing)) for each in (before, after))
+            if was != now:
+                yield change(kind, f"facts.{name}", old=was, new=now)
+
+
 def _operation(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
     has_key = "key" in old and "key" in new
     for fact, kind in _FACTS.items():
@@ -79,7 +94,7 @@ def _operation(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
     yield from _statuses(name, old["statuses"], new["statuses"])
     yield from _signature(name, old["signature"], new["signature"])
     yield from _parameters(name, old["parameters"], new["parameters"])
-    yield from _paging(name, old.get("paging"), new.get("paging"))
+    yield from _paging(name, old, new)
     formats = [each.get("body", "").split(" ")[0] for each in (old, new)]
     if all(formats) and formats[0] != formats[1]:
         yield change("body-format", name, old=formats[0], new=formats[1])
@@ -158,7 +173,7 @@ def _parse_signature(signature: str) -> tuple[dict[str, _Argument], str]:
 def _parameters(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
     """Yield how the parameters of both versions are sent and checked otherwise. What is gone or new is an argument."""
     by_name: list[dict[str, Contract]] = [
-        {each["name"]: {**each, "sent": f"{each['in']} `{own}`"} for own, each in side.items()} for side in (old, new)
+        {each["name"]: {**each, "sent": _sent(own, each)} for own, each in side.items()} for side in (old, new)
     ]
     for argument in sorted(by_name[0].keys() & by_name[1].keys()):
         before, after = (side[argument] for side in by_name)
@@ -173,15 +188,32 @@ def _parameters(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
             yield change("parameter-documented", place, old=limits[0], new=limits[1])
 
 
-def _paging(name: str, old: Contract | None, new: Contract | None) -> Iterator[Finding]:
-    if old is None or new is None:
-        if new is not None:
-            yield change("paging-new", name, new=new["iterator"])
-        elif old is not None:
-            yield change("paging-gone", name, old=old["iterator"])
+def _sent(name: str, parameter: Contract) -> str:
+    return f"{parameter['in']} `{name}`{_SEVERAL[parameter.get('several', '')]}"
+
+
+def _paging(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
+    before: Contract | None = old.get("paging")
+    after: Contract | None = new.get("paging")
+    if before is None or after is None:
+        if after is not None:
+            yield change("paging-new", name, new=after["iterator"])
+        elif before is not None:
+            yield change("paging-gone", name, old=before["iterator"])
         return
-    if old["iterator"] != new["iterator"]:
-        yield change("iterator", name, old=old["iterator"], new=new["iterator"])
-    rules = [{key: value for key, value in each.items() if key != "iterator"} for each in (old, new)]
+    if _has_own_change(old, new):
+        yield change("iterator", name, old=before["iterator"], new=after["iterator"])
+    rules = [{key: value for key, value in each.items() if key != "iterator"} for each in (before, after)]
     if rules[0] != rules[1]:
         yield change("paging-rule", name, old=rules[0], new=rules[1])
+
+
+def _has_own_change(old: Contract, new: Contract) -> bool:
+    """Return whether an iterator changed otherwise than the operation, whose arguments it takes, too."""
+    sides = [each["paging"]["iterator"].partition("(") for each in (old, new)]
+    (before, old_item), (after, new_item) = (_parse_signature(f"({signature}") for _, _, signature in sides)
+    if sides[0][0] != sides[1][0] or old_item != new_item:
+        return True
+    of_call = [_parse_signature(each["signature"])[0] for each in (old, new)]
+    changed = [each for each in before.keys() | after.keys() if before.get(each) != after.get(each)]
+    return any([before.get(each), after.get(each)] != [side.get(each) for side in of_call] for each in changed)

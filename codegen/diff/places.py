@@ -9,12 +9,14 @@ from codegen.names import snake_name
 from codegen.parse import parameter_name
 from codegen.passes.annotations import member_names, name_table
 from codegen.passes.directions import SUFFIX
+from codegen.passes.facts import names_by_role, reply_headers
 from codegen.passes.servers import token_flows, token_servers
 from codegen.passes.unions import variants
 from codegen.passes.walk import Call, calls, idempotency_keys, parameters, schemas
 
 _ABOUT_KEYS = frozenset({"idempotency-header", "key-lifetime"})
 _ABOUT_SERVERS = frozenset({"server", "server-gone", "server-new"})
+_ABOUT_FACTS = frozenset({"amount", "read-name", "visible-header"})
 
 
 def locate(document: Object, finding: Finding, *, new: bool) -> str:
@@ -22,6 +24,8 @@ def locate(document: Object, finding: Finding, *, new: bool) -> str:
     place = finding.became if new and finding.became else finding.place
     if finding.kind in _ABOUT_SERVERS:
         return _of_server(document, *place.split(".", 2)[1:])
+    if finding.kind in _ABOUT_FACTS:
+        return _of_fact(document, place.removeprefix("facts."))
     _, name, *member = place.split(".")
     keyword = KINDS[finding.kind].keyword
     for call in calls(document.object("paths")):
@@ -37,6 +41,22 @@ def _of_server(document: Object, group: str, name: str) -> str:
     holder = document if group == "api" else token_servers(document)
     servers = holder.array("servers").objects()
     return next((str(each.at("url")) for each in servers if each.text("x-environment") == name), "")
+
+
+def _of_fact(document: Object, name: str) -> str:
+    """Return where a header or member with a role, a header that may show, or a currency is stated."""
+    if places := names_by_role(document).get(name):
+        return str(places[0].origin)
+    for header, place in reply_headers(document):
+        if place.name == name:
+            return str(header.at("x-sensitive"))
+    currencies = document.object("x-currencies")
+    for key in ("decimals", "steps"):
+        for group in currencies.object(key):
+            codes = currencies.object(key).array(group)
+            if name in codes:
+                return str(codes.origins[codes.index(name)])
+    return str(currencies.at("other")) if currencies else ""
 
 
 def _of_operation(document: Object, call: Call, kind: str, member: list[str], keyword: str) -> str:

@@ -10,7 +10,7 @@ from codegen.bundle import KINDS
 from codegen.diagnostics import Problems
 from codegen.document import Array, Object
 from codegen.keywords import KEYWORDS
-from codegen.load import ROOT_FILE, load_fragments
+from codegen.load import CURRENCIES, ROOT_FILE, load_fragments
 
 _SCHEMA: Final = (
     "type",
@@ -18,6 +18,8 @@ _SCHEMA: Final = (
     "format",
     "description",
     "deprecated",
+    "readOnly",
+    "writeOnly",
     "minLength",
     "maxLength",
     "pattern",
@@ -39,6 +41,7 @@ _SCHEMA: Final = (
     "x-enforced",
     "x-identifier",
     "x-echoes",
+    "x-role",
     "x-sensitive",
     "x-review",
     "examples",
@@ -70,7 +73,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "responses",
         "callbacks",
     ),
-    "parameter": ("name", "in", "required", "description", "deprecated", "schema", "example"),
+    "parameter": ("name", "in", "required", "description", "deprecated", "style", "explode", "schema", "example"),
     "response": ("description", "headers", "content"),
     "request body": ("required", "description", "content"),
     "media type": ("schema", "example", "examples"),
@@ -108,8 +111,8 @@ def _listed(value: Object, kind: str) -> list[str]:
 
 
 def _kind_of(file: str) -> str:
-    if file == ROOT_FILE:
-        return "root"
+    if file in {ROOT_FILE, CURRENCIES}:
+        return "root" if file == ROOT_FILE else "currencies"
     folders = file.split("/")
     return "path item" if folders[0] == "paths" else f"{{{KINDS.get(folders[1], '')}}}"
 

@@ -3,6 +3,7 @@
 A schema is sent if a request body or a parameter refers to it, directly or not. It is received if a response, or the
 body of a callback or webhook, refers to it. A schema used in both directions becomes two: `<Name>` is sent and
 `<Name>Response` is received. Enums serve both. Every object and union of the result has `x-direction: sent | received`.
+What is sent lacks the members with `readOnly`, and what is received those with `writeOnly`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from codegen.document import Object
+from codegen.document import Array, Object
+from codegen.keywords import ONE_WAY
 from codegen.passes.unions import is_union, merge_variants, open_constant, variants
 from codegen.passes.walk import (
     SCHEMAS,
@@ -63,15 +65,16 @@ def find_directions(document: Object) -> Directions:
 def split_directions(document: Object) -> Object:
     """Return the document with one schema for each direction, and every reference pointing to the right one."""
     directions, named = find_directions(document), schemas(document)
+    read = named.derive({name: in_direction(schema, "received") for name, schema in named.objects()})
     members: dict[str, object] = {}
     for name, schema in named.objects():
         if "enum" in schema:
             members[name] = schema
             continue
         if name in directions.sent:
-            members[name] = schema.derive({**schema, "x-direction": "sent"})
+            members[name] = in_direction(schema, "sent").derive({**in_direction(schema, "sent"), "x-direction": "sent"})
         if name in directions.received:
-            members[directions.received_name(name, schema)] = _response_schema(schema, named, directions)
+            members[directions.received_name(name, schema)] = _response_schema(read.object(name), read, directions)
     result = with_schemas(document, members)
     return result.derive(
         {
@@ -80,6 +83,20 @@ def split_directions(document: Object) -> Object:
             "components": _redirect_responses(result.object("components"), named, directions),
         }
     )
+
+
+def in_direction(schema: Object, direction: Direction) -> Object:
+    """Return a schema with only the members that a body of a direction has."""
+    properties = schema.object("properties")
+    left_out = {name for name, member in properties.objects() if member.get(ONE_WAY[direction]) is True}
+    if not left_out:
+        return schema
+    changed: dict[str, object] = {**schema, "properties": properties.without(*left_out)}
+    if "required" in schema:
+        required = schema.array("required")
+        kept = [each for each in zip(required, required.origins, strict=True) if each[0] not in left_out]
+        changed["required"] = Array((name for name, _ in kept), required.origin, (origin for _, origin in kept))
+    return schema.derive(changed)
 
 
 def _request_schemas(document: Object, call: Call) -> list[Object]:
@@ -110,8 +127,9 @@ def _reachable_names(roots: Iterable[Object], named: Object, direction: Directio
 def _next_names(schema: Object, named: Object, direction: Direction) -> list[str]:
     if direction == "received" and is_union(schema):
         # The variants are merged into the union, so only the schemas they refer to are received themselves.
-        return [name for variant in variants(schema).values() for name in references(named.object(variant))]
-    return list(references(schema))
+        merged = (in_direction(named.object(variant), direction) for variant in variants(schema).values())
+        return [name for variant in merged for name in references(variant)]
+    return list(references(in_direction(schema, direction)))
 
 
 def _response_schema(schema: Object, named: Object, directions: Directions) -> Object:

@@ -16,7 +16,16 @@ from codegen.passes.patterns import LIMITS
 from codegen.passes.walk import SCHEMAS, reference_name, type_names
 
 # Two members that differ only in these keywords have the same type.
-_ANNOTATIONS: Final = (*LIMITS, "const", "default", "deprecated", "description", "x-identifier", "x-sensitive")
+_ANNOTATIONS: Final = (
+    *LIMITS,
+    "const",
+    "default",
+    "deprecated",
+    "description",
+    "x-identifier",
+    "x-null",
+    "x-sensitive",
+)
 
 
 def is_union(schema: Object) -> bool:

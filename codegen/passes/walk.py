@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from codegen.document import EMPTY, Array, Object
-from codegen.keywords import IDEMPOTENCY_KEY
+from codegen.keywords import ANY, IDEMPOTENCY_KEY
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
 SCHEMAS: Final = "#/components/schemas/"
@@ -94,6 +94,11 @@ def type_names(schema: Object) -> list[str]:
     """Return the types of a schema; empty if it has no `type`."""
     value = schema.get("type")
     return schema.texts("type") if isinstance(value, Array) else [schema.text("type")] if value else []
+
+
+def is_any(schema: Object) -> bool:
+    """Return whether a schema is one of any value: it has every type, or it is empty, inside a list or a map."""
+    return not schema or {*type_names(schema)} >= ANY
 
 
 def reference_name(schema: Object) -> str:

@@ -16,9 +16,10 @@ import yaml
 
 from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import EMPTY, Object
+from codegen.keywords import BINARY
 from codegen.lint.order import ORDER
 from codegen.names import snake_name
-from codegen.parse import api_name
+from codegen.parse import JSON, MULTIPART, api_name
 from codegen.passes.walk import calls, schemas
 from codegen.upstream.compare import line
 from codegen.upstream.draft_schemas import REVIEW, Draft, SchemaDrafts, class_name, sentence
@@ -129,10 +130,14 @@ def _operation(
     body = stated.get("requestBody")
     schema = _schema_of(theirs.resolve(body)) if isinstance(body, Object) else None
     if schema is not None and isinstance(body, Object):
-        content = {"schema": {"$ref": f"{file}#/{named.named(schema, class_name(name) + 'Request')}"}}
+        request = named.named(schema, class_name(name) + "Request")
+        content = {"schema": {"$ref": f"{file}#/{request}"}}
+        media_type = _form_type(theirs, body)
+        if media_type == MULTIPART:
+            _mark_files(theirs, schema, named.found[request])
         required = theirs.resolve(body).get("required") is True
         text = "What to send."
-        draft["requestBody"] = {"required": required, "description": text, "content": {"application/json": content}}
+        draft["requestBody"] = {"required": required, "description": text, "content": {media_type: content}}
     for status, reply in members(stated, "responses"):
         if re.fullmatch(r"[1-5]\d\d", status):
             draft["responses"][status] = _response(theirs, reply, status, named, name, file)
@@ -153,6 +158,23 @@ def _response(theirs: Document, reply: Object, status: str, named: SchemaDrafts,
     reference = {"$ref": f"{file}#/{item}"}
     draft["content"] = {"application/json": {"schema": {"type": "array", "items": reference} if many else reference}}
     return draft
+
+
+def _form_type(theirs: Document, body: Object) -> str:
+    """Return the media type of a body: that of files if it is the only one, else JSON."""
+    return MULTIPART if [*dict(members(theirs.resolve(body), "content"))] == [MULTIPART] else JSON
+
+
+def _mark_files(theirs: Document, schema: Object, draft: Draft) -> None:
+    """Turn the members of a form into what a form can have: files, texts and enums."""
+    for name, parts in whole_schema(theirs, schema).properties.items():
+        member = draft["properties"][name]
+        if "$ref" in member:
+            continue
+        kept = {key: member[key] for key in ("description", "deprecated", "x-sensitive") if key in member}
+        is_file = theirs.resolve(parts[0]).get("format") == BINARY
+        if is_file or member.get("type") != "string":
+            draft["properties"][name] = {"type": "string", **({"format": BINARY} if is_file else {}), **kept}
 
 
 def _schema_of(holder: Object) -> Object | None:
@@ -178,8 +200,21 @@ def _parameters(theirs: Document, endpoint: Endpoint, named: SchemaDrafts, file:
             if "$ref" in kept:
                 kept["$ref"] = f"{file}{kept['$ref']}"
         draft: Draft = {"name": name, "in": place, "required": place == "path" or stated.get("required") is True}
-        found.append({**draft, "description": sentence(name), "schema": _in_order(kept, "schema")})
+        draft["description"] = sentence(name)
+        if whole.items and place == "query" and stated.get("style") in {"form", None}:
+            draft |= {"explode": False} if stated.get("explode") is False else {}
+            kept = {"type": "array", "items": _item(theirs, whole.items[0], named, name, file)}
+        found.append({**draft, "schema": _in_order(kept, "schema")})
     return found
+
+
+def _item(theirs: Document, schema: Object, named: SchemaDrafts, name: str, file: str) -> Draft:
+    """Return what a list in the query contains: a scalar or an enum; texts, if theirs is anything else."""
+    whole = whole_schema(theirs, schema)
+    if whole.properties or whole.variants or len(whole.types & _SCALARS) != 1:
+        return {"type": "string"}
+    member = named.member(schema, f"{name}_item", "")
+    return {"$ref": f"{file}{member['$ref']}"} if "$ref" in member else {"type": member["type"]}
 
 
 def _security(theirs: Document, ours: Object, operation: Object) -> list[Draft]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from codegen.document import Object
-from codegen.keywords import APPLIES_TO, FORMATS, TYPES
+from codegen.keywords import APPLIES_TO, BINARY, FORMATS, TYPES
 from codegen.lint.sensitive import propose_mask
 from codegen.names import constant_name, is_class
 from codegen.passes.patterns import UnsupportedPattern, python_pattern
@@ -142,7 +142,7 @@ class SchemaDrafts:
         draft = {"type": kind, **_limits(whole, *([kind] if isinstance(kind, str) else kind))}
         time = whole.types & {"date", "date-time"}
         stated = next(iter(time)) if time else self._document.resolve(schema).get("format")
-        if kind == "string" and stated in FORMATS:
+        if kind == "string" and stated in FORMATS - {BINARY}:
             draft = {"type": kind, "format": stated, **({} if time else _without(draft, "type"))}
         if isinstance(kind, str) and not self._received and self._takes_null(schema):
             draft["type"] = [kind, "null"]

@@ -249,3 +249,51 @@ def test_the_command_names_no_file_as_written_that_is_not(
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "refund.yaml: No space left on device; the files are as they were\n")
+
+
+LISTS_AND_FILES = """\
+openapi: 3.0.3
+info: {title: Provider, version: '1'}
+paths:
+  /files:
+    post:
+      operationId: uploadFile
+      parameters:
+        - {name: tags, in: query, explode: false, schema: {type: array, items: {type: string, enum: [a, b]}}}
+        - {name: sizes, in: query, schema: {type: array, items: {type: integer}}}
+        - {name: pipes, in: query, style: pipeDelimited, schema: {type: array, items: {type: integer}}}
+      requestBody:
+        required: true
+        content:
+          multipart/form-data:
+            schema:
+              type: object
+              required: [file]
+              properties:
+                file: {type: string, format: binary}
+                purpose: {type: string, enum: [x, y]}
+                count: {type: integer}
+      responses:
+        '200': {content: {application/json: {schema: {properties: {id: {type: string}, raw: {format: binary}}}}}}
+"""
+
+
+def test_lists_in_the_query_and_files(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "files.yaml").write_text(LISTS_AND_FILES)
+    ours, theirs = compile_document(root / "openapi"), read_document(tmp_path / "files.yaml")
+    drafts = adopt_operation(theirs, ours, "uploadFile", "Shop")
+    path, schema_file = drafts.files
+    assert "explode: false" in drafts.files[path]
+    assert "multipart/form-data" in drafts.files[path]
+    assert drafts.files[schema_file].count("format: binary") == 1
+    write_drafts(root / "openapi", drafts)
+    file = root / "openapi" / "openapi.yaml"
+    file.write_text(file.read_text().replace("paths:\n", f"paths:\n  /files: {{$ref: '{path}'}}\n"))
+    document = compile_document(root / "openapi")
+    upload = contract_of(document)["operations"]["shop"]["upload_file"]
+    assert upload["body"] == "MULTIPART UploadFileRequest"
+    assert {name: each.get("several") for name, each in upload["parameters"].items()} == {
+        "tags": "joined",
+        "sizes": "repeated",
+        "pipes": None,
+    }

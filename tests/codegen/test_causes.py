@@ -84,7 +84,7 @@ def test_a_missing_line_above_many_keys_is_few_problems(tmp_path: Path) -> None:
             "9: 'nullable' is not supported: write `type: [string, 'null']`",
         ),
         (ORDER, ITEM, ITEM + "      example: tea\n", "9: 'example' is not supported: write `examples`, a list"),
-        (ORDER, ITEM, ITEM + "      readOnly: true\n", "9: 'readOnly' is not supported: leave it out"),
+        (ORDER, ITEM, ITEM + "      xml: {name: item}\n", "9: 'xml' is not supported: leave it out"),
         (
             ORDER,
             "  required: [item]",

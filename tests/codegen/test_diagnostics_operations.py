@@ -86,7 +86,7 @@ OPERATION = "paths/orders.yaml"
         ("'201'", "default", "14: 'default' is not a status code"),
         ("      description: The order.\n      c", "      c", "14: the response has no description"),
         ("    description: The order.\n    c", "    c", "7: the request body has no description"),
-        ("application/json", "text/xml", "7: a request body needs exactly one media type, application/json or "),
+        ("application/json", "text/xml", "7: a request body needs exactly one media type, application/json, "),
         ("  x-id", "  security: []\n  x-id", "1: an operation needs security; add it here or in openapi.yaml"),
         ("  x-id", "  security: [{key: []}]\n  x-id", "6: security scheme 'key' is not declared in openapi.yaml"),
         ("  x-id", "  security: [{oauth: [x]}]\n  x-id", "6: scope 'x' is not one of security scheme 'oauth'"),
@@ -117,7 +117,7 @@ OPERATION = "paths/orders.yaml"
             "  x-id",
             (
                 "  parameters:\n    - name: ids\n      in: query\n      description: D.\n"
-                "      schema: {type: array, items: {type: string}}\n  x-id"
+                "      schema: {type: object, additionalProperties: {type: string}}\n  x-id"
             ),
             "7: parameter 'ids' must be a scalar or refer to an enum",
         ),

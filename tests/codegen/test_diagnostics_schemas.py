@@ -10,6 +10,8 @@ from tests.codegen.support import ITEM, ORDER, SCHEMAS, problems, write_fragment
 
 # --- schemas
 
+ANY = "[array, boolean, integer, number, object, string, 'null']"
+
 
 def member(text: str) -> tuple[str, str, str]:
     """Replace the only member of OrderRequest, whose key is on line 6."""
@@ -24,7 +26,13 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
     ("text", "expected"),
     [
         ("      type: string\n", "6: property 'item' has no description"),
-        ("      description: D.\n", "6: property 'item' has no type"),
+        (
+            "      description: D.\n",
+            (
+                "6: property 'item' has no type; that of any value is [array, boolean, integer, number, object, "
+                "string, 'null']"
+            ),
+        ),
         (
             "      type: text\n      description: D.\n",
             f"7: type must be one of {TYPES}, or a list of different types and 'null'",
@@ -63,7 +71,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      format: email\n      description: D.\n",
-            "8: format must be one of date, date-time, uri; describe any other",
+            "8: format must be one of binary, date, date-time, uri; describe any other",
         ),
         (
             "      type: string\n      pattern: '[a-'\n      description: D.\n",

@@ -17,6 +17,11 @@ SENT, RECEIVED = "shop.OrderRequest", "shop.Order"
 POST, GET = "shop.request_order", "shop.list_orders"
 BASE: Contract = {
     "servers": {"api": {"live": "https://shop.example"}, "tokenUrl": {"oauth": "https://shop.example/token"}},
+    "facts": {
+        "names": {"REQUEST_ID_HEADER": "Shop-Id"},
+        "visible": {"Shop-Id": "shown"},
+        "amounts": {"KWD": "3 decimals, in steps of 10", "other": "2 decimals"},
+    },
     "operations": {
         "shop": {
             "request_order": {
@@ -123,6 +128,24 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
         [("servers/api/live", "https://test.example")],
         "servers.api.live",
         "is https://test.example instead of https://shop.example",
+    ),
+    (
+        "read-name",
+        [("facts/names/REQUEST_ID_HEADER", "Order-Id")],
+        "facts.REQUEST_ID_HEADER",
+        "is read from Order-Id instead of Shop-Id",
+    ),
+    (
+        "visible-header",
+        [("facts/visible/Shop-Id", GONE)],
+        "facts.Shop-Id",
+        "is hidden in logs, reprs and traces instead of shown",
+    ),
+    (
+        "amount",
+        [("facts/amounts/JPY", "0 decimals")],
+        "facts.JPY",
+        "is counted with 0 decimals instead of 2 decimals",
     ),
     ("server-gone", [("servers/api/live", GONE)], "servers.api.live", "is gone; it was https://shop.example"),
     ("server-new", [("servers/api/test", "https://b.example")], "servers.api.test", "is new: https://b.example"),
@@ -512,7 +535,26 @@ def test_the_table_has_every_kind_and_every_kind_that_a_caller_must_act_on_says_
         assert not kind.advice or kind.advice.endswith("."), name
 
 
+def test_a_new_argument_of_an_operation_with_pages_is_one_finding() -> None:
+    """Its iterator takes the same argument, and an optional one breaks no loop."""
+    paging = BASE["operations"]["shop"]["list_orders"]["paging"]
+    old, new = changed(
+        [
+            (
+                operation("list_orders", "signature"),
+                "(first: str, second: str, third: int, *, x: int | None = None) -> Page",
+            ),
+            (
+                operation("list_orders", "paging"),
+                {**paging, "iterator": "iterate_orders(*, x: int | None = None) -> Order"},
+            ),
+        ]
+    )
+    assert [each.subject for each in compare(old, new)] == ["compatible argument-new shop.list_orders"]
+
+
 SILENT = {
+    "amount",
     "api-name",
     "argument-order",
     "body-format",
@@ -530,6 +572,7 @@ SILENT = {
     "parameter-documented",
     "parameter-enforced",
     "parameter-sent",
+    "read-name",
     "reference",
     "reply-name",
     "reply-narrower",
@@ -545,6 +588,7 @@ SILENT = {
     "union-wider",
     "value-aliases",
     "value-text",
+    "visible-header",
 }
 BREAKING = {
     "member-deprecated",
