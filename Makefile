@@ -188,7 +188,7 @@ $(VENV)/.cli: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 $(VENV)/.codegen: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable . --group codegen
+	@$(PIP) install --editable '.[codegen]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.pip pyproject.toml
@@ -196,11 +196,11 @@ $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable '.[all]' --group test
+	@$(PIP) install --editable '.[all,codegen]' --group test
 	@touch $(VENV)/.cli $(VENV)/.codegen $@
 
 $(VENV)/.dev: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable '.[all]' --group dev
+	@$(PIP) install --editable '.[all,codegen]' --group dev
 	@touch $(VENV)/.cli $(VENV)/.codegen $(VENV)/.lint $(VENV)/.test $@
 
 $(VENV)/.browser: $(VENV)/.dev
@@ -218,7 +218,7 @@ $(VENV)/.audit: $(VENV)/.pip pyproject.toml
 $(SIMULATE)/.ready: pyproject.toml
 	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
 	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all]' --group simulate
+	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all,codegen]' --group simulate
 	@touch $@
 
 $(ENGINES)/.ready: $(VENV)/.python pyproject.toml
