@@ -48,9 +48,9 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[tuple[st
     for path in sorted(old.keys() | new.keys()):
         before, after = (_parts(files.get(path, "")) for files in (old, new))
         for name in [*before, *(each for each in after if each not in before)]:
-            texts = [part.get(name, "").splitlines() for part in (before, after)]
-            if texts[0] != texts[1]:
-                lines = difflib.unified_diff(*texts, lineterm="", n=1)
+            was, is_now = (part.get(name, "").splitlines() for part in (before, after))
+            if was != is_now:
+                lines = difflib.unified_diff(was, is_now, lineterm="", n=1)
                 yield f"{path}: {name}", "\n".join(list(lines)[2:])
 
 

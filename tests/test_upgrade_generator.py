@@ -90,10 +90,13 @@ def run(arguments: list[str], made: dict[str, str] | None, monkeypatch: pytest.M
     def made_by(python: Path) -> dict[str, str] | None:
         return made
 
+    def agrees(python: Path) -> bool:
+        return True
+
     monkeypatch.setattr(upgrade_generator, "ROOT", root)
     monkeypatch.setattr(upgrade_generator, "set_up", installed)
     monkeypatch.setattr(upgrade_generator, "installed_version", version)
     monkeypatch.setattr(upgrade_generator, "try_generator", made_by)
-    monkeypatch.setattr(upgrade_generator, "compare_printer", lambda python: True)
+    monkeypatch.setattr(upgrade_generator, "compare_printer", agrees)
     monkeypatch.setattr("sys.argv", ["upgrade_generator", *arguments])
     return upgrade_generator.main()
