@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 
 from checkout_async import CheckoutClient, RetryPolicy, SecretKey, errors, runtime
+from checkout_async._core.body import strict_type
 from codegen.__main__ import main
 from codegen.compiler import compile_package
 from codegen.target import INTERFACE, parse_package
@@ -135,6 +136,14 @@ async def test_documented_limits_are_checked_at_the_level_strict_alone(parcels_a
         assert depot.seen == []
         await parcels_api.Apis(client).parcels.send_parcel(body)
     assert depot.seen[-1][3] == body
+
+
+def test_a_class_that_nobody_generated_has_no_other_strict_type() -> None:
+    class Parcel(runtime.RequestModel):
+        grams: int
+
+    Parcel.__module__ = "shop.models.parcels"
+    assert strict_type(Parcel) is Parcel
 
 
 def test_its_modules_are_loaded_on_first_use(parcels_api: Any) -> None:

@@ -113,6 +113,22 @@ def test_null_removes_a_key_and_a_list_without_names_is_replaced(tmp_path: Path)
     assert named.object("Order")["required"] == ["id"]
 
 
+def test_an_example_of_the_overlay_replaces_one_of_the_same_name(tmp_path: Path) -> None:
+    example = "examples/one.json"
+    path = """\
+post:
+  requestBody:
+    content:
+      application/json:
+        examples:
+          one: {summary: One, externalValue: ../examples/one.json}
+"""
+    write(tmp_path / "openapi", {example: '{"item": "Tea"}'})
+    files = compiled(tmp_path, {"paths/orders.yaml": path, example: '{"item": "Coffee"}'})
+    assert '"Coffee"' in files["openapi.json"]
+    assert '"Tea"' not in files["openapi.json"]
+
+
 @pytest.mark.parametrize(
     ("overlay", "problem"),
     [
