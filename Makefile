@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 SIMULATE := .venv-simulate
 ENGINES := .venv-engines
+GENERATOR := .venv-generator
 BENCH := .venv-bench
 DOCS := .venv-docs
 BIN    := $(VENV)/bin
@@ -23,7 +24,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +89,9 @@ check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is
 
 diff: $(VENV)/.codegen ## Say what changed for callers since the last release (or SINCE=revision, bundle or folder), and fail if no one accepted it.
 	@$(BIN)/python -m codegen diff $(SINCE) .
+
+upgrade-generator: $(VENV)/.codegen ## Try the newest datamodel-code-generator (or TO=version), and show what it changes. PIN=1 edits pyproject.toml.
+	@$(BIN)/python scripts/upgrade_generator.py --environment $(GENERATOR) $(if $(TO),--version $(TO)) $(if $(PIN),--pin)
 
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
@@ -169,7 +173,7 @@ release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names i
 	@$(BIN)/python scripts/release.py $(STEPS)
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) $(DOCS) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) $(DOCS) $(GENERATOR) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -188,7 +192,7 @@ $(VENV)/.cli: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 $(VENV)/.codegen: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable . --group codegen
+	@$(PIP) install --editable '.[codegen]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.pip pyproject.toml
@@ -196,11 +200,11 @@ $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable '.[all]' --group test
+	@$(PIP) install --editable '.[all,codegen]' --group test
 	@touch $(VENV)/.cli $(VENV)/.codegen $@
 
 $(VENV)/.dev: $(VENV)/.pip pyproject.toml
-	@$(PIP) install --editable '.[all]' --group dev
+	@$(PIP) install --editable '.[all,codegen]' --group dev
 	@touch $(VENV)/.cli $(VENV)/.codegen $(VENV)/.lint $(VENV)/.test $@
 
 $(VENV)/.browser: $(VENV)/.dev
@@ -218,7 +222,7 @@ $(VENV)/.audit: $(VENV)/.pip pyproject.toml
 $(SIMULATE)/.ready: pyproject.toml
 	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
 	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all]' --group simulate
+	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all,codegen]' --group simulate
 	@touch $@
 
 $(ENGINES)/.ready: $(VENV)/.python pyproject.toml

@@ -2,7 +2,8 @@
 
 `check` (or `--check`) compiles in memory, compares with the files on disk and prints a diff. It and `generate` end at
 once if nothing has changed since the last run that went well. `accept` writes what the package promises now to
-openapi/contract.json, which `check` compares too. `diff OLD NEW` says what the changes between two versions mean for a
+openapi/contract.json, which `check` compares too. With `--package`, both are about a package of another name, which is
+made of the fragments of any folder. `diff OLD NEW` says what the changes between two versions mean for a
 caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a document of others
 against the fragments, `adopt` drafts fragments from it, and `lint` asks what a reviewer would ask. `--count` prints the
 size of each API and the number of variants of each union.
@@ -19,21 +20,22 @@ from pathlib import Path
 from typing import Final
 
 from codegen.commands import TASKS
-from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document
+from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document, compile_package
 from codegen.contract import ACCEPTED, diff_contract, read_contract
 from codegen.count import count_document
 from codegen.diagnostics import CompilerError, SpecificationError
 from codegen.record import is_verified, record
+from codegen.target import COMMAND, COMPILER, IS_INSTALLED, Target, parse_package
 from codegen.write import diff_tree, write_tree
+from codegen.write_package import InTheWay, diff_package, write_package
 
 _REPORT: Final = (
     "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
     "change"
 )
-_HERE: Final = Path(__file__).parent
 _NOT_ACCEPTED: Final = (
     f"what the package promises is not what {FRAGMENTS}/contract.json says: read the difference, and accept it with "
-    "`python -m codegen accept`"
+    f"`{COMMAND} accept`"
 )
 
 
@@ -50,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         count = len(error.problems)
         print(f"found {count} problem{'s' if count > 1 else ''}; {_written(options)}", file=sys.stderr)
+        return 1
+    except InTheWay as error:
+        print(f"{error}\nnothing was written", file=sys.stderr)
         return 1
     except CompilerError as error:
         print(f"{error}\n{_written(options)}: {_REPORT}", file=sys.stderr)
@@ -71,6 +76,8 @@ def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _count
     if options.check:
         return _check
+    if options.package:
+        return {"check": _check_package, "generate": _generate_package}[options.task]
     return {**TASKS, "check": _check, "generate": _generate}[options.task]
 
 
@@ -109,6 +116,21 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _generate_package(options: argparse.Namespace) -> int:
+    files = compile_package(options.package, options.openapi, options.overlay)
+    write_package(options.output, files, options.package)
+    return 0
+
+
+def _check_package(options: argparse.Namespace) -> int:
+    files = compile_package(options.package, options.openapi, options.overlay)
+    difference = diff_package(options.output, files, options.package)
+    print(difference, end="")
+    if difference:
+        print(f"the files of {options.package.package} are not what is generated: generate it again", file=sys.stderr)
+    return 1 if difference else 0
+
+
 def _unaccepted(root: Path, compiled: Compiled) -> str:
     """Return the difference from what was accepted; empty if there is none, or if nothing was ever accepted."""
     accepted = read_contract(root / FRAGMENTS)
@@ -120,13 +142,13 @@ def _unaccepted(root: Path, compiled: Compiled) -> str:
 def _describe_crash(error: Exception) -> str:
     """Return where in the compiler an unexpected error came from, and what it is."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_HERE)] or frames
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(COMPILER)] or frames
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-3:]))
     return f"{type(error).__name__} in {places}: {error}"
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Generate a package from OpenAPI fragments.")
     parser.add_argument(
         "task",
         nargs="?",
@@ -152,12 +174,46 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="with adopt: write new files; existing ones are kept")
     parser.add_argument("--all", action="store_true", help="with compare: also what decisions settle")
     parser.add_argument("--since", help="with accept: the version since which changes are accepted, as for diff")
-    parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")
+    root = Path.cwd() if IS_INSTALLED else COMPILER.parent
+    parser.add_argument("--root", type=_folder, default=root, help="the folder that contains openapi/")
     parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")
+    of = parser.add_argument_group("a package of another name, which runs on checkout_async")
+    of.add_argument("--package", type=_target, help="its name, such as mylib; it is written to the current folder")
+    of.add_argument("--openapi", type=_existing, help="the folder of its fragments (default: those of this version)")
+    of.add_argument("--overlay", type=_existing, help="a folder with additions and corrections to the fragments")
     options = parser.parse_args(arguments)
+    if options.package:
+        _complete_package(parser, options)
+    elif options.openapi or options.overlay:
+        parser.error("--openapi and --overlay need --package")
+    elif IS_INSTALLED and options.task in {"generate", "check"} and not options.count:
+        parser.error("--package is missing: the name of the package to generate")
     options.output = options.output or options.root
     options.corrected = []
     return options
+
+
+def _complete_package(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.check:
+        options.task, options.check = "check", False
+    if options.task not in {"generate", "check"} or options.count:
+        parser.error("--package goes with generate and check")
+    options.openapi = options.openapi or COMPILER.parent / FRAGMENTS
+    options.output = options.output or Path.cwd()
+
+
+def _target(name: str) -> Target:
+    try:
+        return parse_package(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _existing(path: str) -> Path:
+    folder = Path(path).resolve()
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path}")
+    return folder
 
 
 def _folder(path: str) -> Path:

@@ -45,14 +45,18 @@ _NAME_MAPS: Final = frozenset(
 _DATA: Final = frozenset({"const", "default", "enum", "example", "value"})
 
 
-def bundle(folder: Path, fragments: Mapping[str, Object], problems: Problems) -> Object:
-    """Return the bundled document. An unresolved reference is reported as a problem and left unchanged."""
-    return _Bundler(folder, fragments, problems).run()
+def bundle(folder: Path, fragments: Mapping[str, Object], problems: Problems, overlay: Path | None = None) -> Object:
+    """Return the bundled document. An unresolved reference is reported as a problem and left unchanged.
+
+    An example body is read from the overlay if that has it.
+    """
+    return _Bundler(folder, fragments, problems, overlay).run()
 
 
 class _Bundler:
-    def __init__(self, folder: Path, fragments: Mapping[str, Object], problems: Problems) -> None:
+    def __init__(self, folder: Path, fragments: Mapping[str, Object], problems: Problems, overlay: Path | None) -> None:
         self._folder = folder
+        self._overlay = overlay
         self._fragments = fragments
         self._problems = problems
         self._used_files: dict[str, None] = {}
@@ -155,7 +159,7 @@ class _Bundler:
 
     def _example(self, value: Object, file: str) -> Object:
         name = str(value["externalValue"])
-        path = self._folder / _resolve_path(file, name)
+        path = self._example_path(_resolve_path(file, name))
         try:
             content: object = json.loads(path.read_bytes())
             # Python reads NaN, numbers beyond its range and lone surrogates; JSON in UTF-8 has none of them.
@@ -167,6 +171,11 @@ class _Bundler:
         else:
             return value.derive({**value.without("externalValue"), "value": content})
         return value
+
+    def _example_path(self, name: str) -> Path:
+        if self._overlay is not None and (self._overlay / name).exists():
+            return self._overlay / name
+        return self._folder / name
 
     def _report_unused(self) -> None:
         for file, fragment in self._fragments.items():

@@ -21,6 +21,7 @@ from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
 from codegen.emit_servers import emit_servers
 from codegen.load import load_bundle, load_fragments
+from codegen.overlay import add_overlay, overlay_label
 from codegen.parse import parse
 from codegen.passes import run_passes
 from codegen.passes.nullable import mark_nullable, restore_nullable
@@ -28,29 +29,39 @@ from codegen.passes.walk import schemas
 from codegen.prove import prove
 from codegen.publish import MODULE, publish, unpublish, with_modules
 from codegen.record import TOOLS
+from codegen.target import OWN, Target, retarget
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
+from codegen.write_package import MANIFEST_NAME, package_manifest
 
 FRAGMENTS: Final = "openapi"
 
 
-def compile_document(folder: Path) -> Object:
+def compile_document(folder: Path, overlay: Path | None = None) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
-    return publish(check_fragments(folder))
+    return publish(check_fragments(folder, overlay))
 
 
-def check_fragments(folder: Path) -> Object:
-    """Return the checked document of a folder, with all that its fragments say. Raises SpecificationError."""
+def check_fragments(folder: Path, overlay: Path | None = None) -> Object:
+    """Return the checked document of a folder, with all that its fragments say. Raises SpecificationError.
+
+    An overlay adds to the fragments, or corrects them.
+    """
     problems = Problems()
     fragments = load_fragments(folder, problems)
+    labels = [folder.name]
+    if overlay is not None:
+        fragments = add_overlay(folder, overlay, fragments, problems)
+        labels.append(overlay_label(folder, overlay))
     problems.stop_if_any()
     problems.begin(Stage.REFERENCES)
-    bundled = bundle(folder, fragments, problems)
+    bundled = bundle(folder, fragments, problems, overlay)
     problems.stop_if_any(before=Stage.UNUSED)
     problems.begin(Stage.KEYWORDS)
     document = mark_nullable(validate_keywords(bundled, problems))
     # The root, and what many paths share, decide what everything else means.
-    problems.stop_if_any(outside=(f"{folder.name}/paths/", f"{folder.name}/components/schemas/"))
+    outside = [f"{label}/{place}/" for label in labels for place in ("paths", "components/schemas")]
+    problems.stop_if_any(outside=tuple(outside))
     problems.begin(Stage.CHECKS)
     check(document, problems)
     problems.stop_if_any()
@@ -125,17 +136,31 @@ def compile_all(root: Path) -> Compiled:
     prepared = run_passes(document)
     files = format_files(_render(document, prepared))
     prove(files)
-    manifest = build_manifest(files, {"api": api_version(document), **{name: version(name) for name in TOOLS}})
+    manifest = build_manifest(files, _versions(document))
     return Compiled(document, {**files, MANIFEST: manifest}, build_contract(document, parse(prepared), files))
 
 
-def _render(document: Object, prepared: Object) -> dict[str, str]:
+def compile_package(target: Target, folder: Path, overlay: Path | None = None) -> dict[str, bytes]:
+    """Return the files of a package of another name, and prove that they work. Raises SpecificationError."""
+    document = compile_document(folder, overlay)
+    texts = retarget(_render(document, run_passes(document), target), target)
+    files = format_files(texts, target.package.partition(".")[0])
+    prove(files, target)
+    manifest = package_manifest(files, target, _versions(document))
+    return {**files, f"{target.folder}/{MANIFEST_NAME}": manifest}
+
+
+def _versions(document: Object) -> dict[str, str]:
+    return {"api": api_version(document), **{name: version(name) for name in TOOLS}}
+
+
+def _render(document: Object, prepared: Object, target: Target = OWN) -> dict[str, str]:
     apis = parse(prepared)
     models = emit_models(prepared)
     # What several APIs share is in the module of each of them.
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
-    texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
-    texts["__init__.py"] = emit_package("", (), api_version(document))
+    texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ()), target=target) for path in PACKAGES}
+    texts["__init__.py"] = emit_package("", (), api_version(document), target)
     texts |= {f"models/{name}.py": text for name, text in models.items()}
     texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
@@ -144,7 +169,7 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
         texts[f"resources/{api.name}.py"] = emit_resource(api)
     texts["facts.py"] = emit_facts(document)
     texts["servers.py"] = emit_servers(document)
-    texts["resources/client_apis.py"] = emit_client_apis(apis)
+    texts["resources/client_apis.py"] = emit_client_apis(apis, target)
     texts["scopes.py"] = emit_scopes(document)
     texts["openapi.json"] = json.dumps(with_modules(restore_nullable(document)), ensure_ascii=False, indent=1) + "\n"
-    return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}
+    return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis, target)}

@@ -13,8 +13,9 @@ from codegen.emit_models import DICTS, MODELS
 from codegen.ir import Api, Operation, Parameter, TypeRef
 from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
+from codegen.target import OWN, OWN_PACKAGE, Target
 
-PACKAGE: Final = "checkout_async._generated"
+PACKAGE: Final = OWN_PACKAGE
 TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "operations"),
     undefined=jinja2.StrictUndefined,
@@ -26,7 +27,7 @@ TEMPLATES: Final = jinja2.Environment(
 _MODULE: Final = (
     "Operations of the {} API: for each one a description, a function to build a request, and one to send it."
 )
-_RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
+_RESOURCE_MODULE: Final = "The resource class of the {} API: its operations as methods."
 _FORMS: Final = {"FORM": " as a form", "MULTIPART": " as a form with files"}
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping, Sequence",
@@ -60,7 +61,7 @@ def emit_resource(api: Api) -> str:
     functions = f"from {PACKAGE}.operations import {api.name} as operations"
     return TEMPLATES.get_template("resource.jinja2").render(
         header=HEADER,
-        module_docstring=docstring(_RESOURCE_MODULE.format(api.title, api.name), 0),
+        module_docstring=docstring(_RESOURCE_MODULE.format(api.title), 0),
         uses_deprecated=_uses_deprecated(api),
         imports="\n".join([*_STANDARD, *_type_imports(api), functions]),
         dict_imports=_dict_imports(api),
@@ -121,13 +122,14 @@ def _dict_imports(api: Api) -> list[str]:
     return sorted({f"from {DICTS}.{each.module} import {dict_name(each.name)}" for each in bodies})
 
 
-def emit_docs(apis: Iterable[Api]) -> str:
+def emit_docs(apis: Iterable[Api], target: Target = OWN) -> str:
     """Return the reference of all operations as Markdown."""
-    entries = [(api, [_docs_entry(operation) for operation in api.operations]) for api in apis]
-    return TEMPLATES.get_template("api.md.jinja2").render(header=HEADER, apis=entries)
+    entries = [(api, [_docs_entry(operation, target) for operation in api.operations]) for api in apis]
+    package, client = ("checkout_async", "client") if target.is_own else (target.package, "Apis(client)")
+    return TEMPLATES.get_template("api.md.jinja2").render(header=HEADER, apis=entries, package=package, client=client)
 
 
-def _docs_entry(operation: Operation) -> dict[str, object]:
+def _docs_entry(operation: Operation, target: Target) -> dict[str, object]:
     return {
         "name": operation.name,
         "summary": operation.summary,
@@ -139,13 +141,13 @@ def _docs_entry(operation: Operation) -> dict[str, object]:
         "idempotency": operation.idempotency,
         "retry_rule": render_call.retry_rule(operation),
         "body": operation.body and str(operation.body.type),
-        "body_link": operation.body and _model_link(operation.body.type),
+        "body_link": operation.body and _model_link(operation.body.type, target),
         "body_optional": operation.body is not None and not operation.body.required,
-        "form": {"FORM": " as a form", "MULTIPART": " as a form with files"}.get(
+        "form": _FORMS.get(
             operation.body.format if operation.body else "", ""
         ),
         "responses": [
-            (reply.status, reply.type, reply.type and _model_link(reply.type), _cell(reply.description))
+            (reply.status, reply.type, reply.type and _model_link(reply.type, target), _cell(reply.description))
             for reply in operation.responses
         ],
         "parameters": [
@@ -161,8 +163,9 @@ def _shown_type(parameter: Parameter) -> str:
     return f"list of {parameter.type}" if parameter.several else str(parameter.type)
 
 
-def _model_link(type_: TypeRef) -> str:
-    return f"../checkout_async/_generated/models/{type_.module}.py"
+def _model_link(type_: TypeRef, target: Target) -> str:
+    folder = f"../{target.folder}/" if target.is_own else ""
+    return f"{folder}models/{type_.module}.py"
 
 
 def _cell(text: str) -> str:

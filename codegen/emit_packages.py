@@ -10,6 +10,7 @@ from codegen.emit_operations import PACKAGE, TEMPLATES, resource_class
 from codegen.ir import Api
 from codegen.passes.facts import scopes
 from codegen.render_text import HEADER, docstring, literal
+from codegen.target import INTERFACE, OWN, Target
 
 PACKAGES: Final = {
     "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
@@ -21,10 +22,11 @@ PACKAGES: Final = {
 }
 
 
-def emit_package(path: str, modules: Iterable[str], version: str = "") -> str:
+def emit_package(path: str, modules: Iterable[str], version: str = "", target: Target = OWN) -> str:
     """Return the `__init__` of a package. `models` and `operations` name their modules, loaded on first use.
 
-    The outermost package has the version of the API's description.
+    The outermost package has the version of the API's description. That of a package of another name checks the
+    interface of the runtime, too.
     """
     listed = sorted(modules) if path in {"models/", "operations/"} else []
     package = f"{PACKAGE}.{path.rstrip('/')}".rstrip(".")
@@ -35,6 +37,8 @@ def emit_package(path: str, modules: Iterable[str], version: str = "") -> str:
         package=package,
         modules=listed,
         version=shown,
+        on_demand=not target.is_own,
+        interface="" if target.is_own else INTERFACE,
     )
 
 
@@ -44,10 +48,12 @@ def emit_scopes(document: Object) -> str:
     return TEMPLATES.get_template("scopes.jinja2").render(header=HEADER, scopes=listed)
 
 
-def emit_client_apis(apis: Iterable[Api]) -> str:
+def emit_client_apis(apis: Iterable[Api], target: Target = OWN) -> str:
     """Return the module with the base class of the client, which has each API that takes the client's credentials."""
     listed = [_property(api) for api in apis if any(_takes_credentials(api))]
-    return TEMPLATES.get_template("client_apis.jinja2").render(header=HEADER, apis=listed, package=PACKAGE)
+    return TEMPLATES.get_template("client_apis.jinja2").render(
+        header=HEADER, apis=listed, package=PACKAGE, forwards=not target.is_own
+    )
 
 
 def _property(api: Api) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -56,11 +56,23 @@ def fragment_paths(folder: Path) -> list[Path]:
 
 def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     """Read every fragment of a folder. Keys are paths relative to it, in sorted order."""
-    _report_strays(folder, problems)
+    return _load_all(folder, fragment_paths(folder), folder.name, problems)
+
+
+def load_overlay(folder: Path, label: str, problems: Problems) -> dict[str, Object]:
+    """Read the fragments of an overlay, which need not have a root. `label` is its name in reports."""
+    paths = [path for path in fragment_paths(folder) if path.exists()]
+    if not paths:
+        problems.add(Origin(label, 1), f"the overlay has no fragment: {_PLACES}")
+    return _load_all(folder, paths, label, problems)
+
+
+def _load_all(folder: Path, paths: Iterable[Path], label: str, problems: Problems) -> dict[str, Object]:
+    _report_strays(folder, label, problems)
     fragments: dict[str, Object] = {}
-    for path in fragment_paths(folder):
+    for path in paths:
         name = path.relative_to(folder).as_posix()
-        value = _load(path, f"{folder.name}/{name}", problems)
+        value = _load(path, f"{label}/{name}", problems)
         if value is not None:
             fragments[name] = value
     return fragments
@@ -94,14 +106,14 @@ def parse_text(text: str, file: str, problems: Problems) -> object:
         ) from None
 
 
-def _report_strays(folder: Path, problems: Problems) -> None:
+def _report_strays(folder: Path, label: str, problems: Problems) -> None:
     """Report the files that no run would read, because of their name or their place. Hidden files are left out."""
     read = {*fragment_paths(folder), *folder.glob("examples/**/*.json"), *(folder / name for name in _BESIDE)}
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_dir() or hidden or path in read or path.name == "README.md":
             continue
-        origin = Origin(f"{folder.name}/{path.relative_to(folder).as_posix()}", 1)
+        origin = Origin(f"{label}/{path.relative_to(folder).as_posix()}", 1)
         if path.suffix in {".yml", ".YAML", ".YML"}:
             problems.add(origin, "a fragment ends in .yaml: rename the file, or it is not read")
         else:

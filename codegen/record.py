@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from codegen.target import RUNTIME
 from codegen.write import existing_files
 
 RECORD: Final = ".codegen_cache"
@@ -21,7 +22,7 @@ TOOLS: Final = ("datamodel-code-generator", "ruff")
 """The tools that decide what the generated files contain."""
 _LIBRARIES: Final = (*TOOLS, "jinja2", "jsonschema-rs", "msgspec", "pyyaml")
 _HERE: Final = Path(__file__).parent
-_PACKAGE: Final = _HERE.parent / "checkout_async"
+_PACKAGE: Final = RUNTIME
 
 
 def is_verified(root: Path, output: Path) -> bool:

@@ -3,8 +3,8 @@
 Each type gets a decoder and an encoder: a value with all its members, and one with the required members only, is
 written as JSON and as MessagePack.
 
-It runs in a process of its own: `python trial.py FOLDER PACKAGE`, where PACKAGE is the folder of checkout_async. If it
-raises, the generated code cannot be used.
+It runs in a process of its own: `python trial.py FOLDER RUNTIME NAME`, where RUNTIME is the folder of checkout_async,
+and NAME the name of the generated package. If it raises, the generated code cannot be used.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-GENERATED = "checkout_async._generated"
 
-
-def main(folder: Path, package: Path) -> None:
-    """Import every generated module in a folder as if it were in checkout_async, and try each operation."""
+def main(folder: Path, runtime: Path, name: str) -> None:
+    """Import every generated module in a folder under the name of the package, and try each operation."""
     # The package root imports operations by name, which another specification does not have, so it is left out.
-    _add_package("checkout_async", package)
-    _add_package(GENERATED, folder)
+    _add_package("checkout_async", runtime)
+    for count in range(1, name.count(".") + 1):
+        parent = name.rsplit(".", count)[0]
+        if parent not in sys.modules:
+            _add_package(parent, folder.parents[count - 1])
+    _add_package(name, folder)
     for path in sorted(folder.rglob("*.py")):
         parts = [part for part in path.relative_to(folder).with_suffix("").parts if part != "__init__"]
-        module = importlib.import_module(".".join([GENERATED, *parts]))
+        module = importlib.import_module(".".join([name, *parts]))
         for value in [*vars(module).values()]:
             if type(value).__name__ == "Operation":
                 _try_operation(value)
@@ -94,4 +96,4 @@ _SIMPLE: Final[dict[type, Callable[[], object]]] = {
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

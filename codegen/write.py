@@ -28,7 +28,6 @@ _RUFF: Final = (
     "--config=line-length=120",
     "--config=target-version='py311'",
     "--config=format.skip-magic-trailing-comma=true",
-    "--config=lint.isort.known-first-party=['checkout_async']",
     "--config=lint.isort.split-on-trailing-comma=false",
     "--config=lint.isort.combine-as-imports=true",
 )
@@ -38,15 +37,21 @@ class FormatError(CompilerError):
     """ruff cannot parse the generated code."""
 
 
-def format_files(files: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the files with every Python module formatted, its imports sorted, and unused imports removed."""
+def format_files(files: Mapping[str, str], package: str = "checkout_async") -> dict[str, bytes]:
+    """Return the files with every Python module formatted, its imports sorted, and unused imports removed.
+
+    Imports of the package that the files belong to come last.
+    """
+    others = {"checkout_async"} - {package}
+    sections = (("first", [package]), ("third", sorted(others)))
     with tempfile.TemporaryDirectory(prefix="codegen-") as name:
         folder = Path(name)
         for path, text in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
-        _ruff("check", folder, "--fix-only", "--select=I,F401,RUF022")
+        sorting = [f"--config=lint.isort.known-{section}-party={names!r}" for section, names in sections]
+        _ruff("check", folder, "--fix-only", "--select=I,F401,RUF022", *sorting)
         _ruff("format", folder)
         return {path: (folder / path).read_bytes() for path in files}
 
@@ -115,18 +120,18 @@ def existing_files(output: Path) -> set[str]:
 def diff_tree(output: Path, files: Mapping[str, bytes]) -> str:
     """Return a unified diff from the files on disk to the expected files; empty if they are equal."""
     present = existing_files(output)
-    diffs: list[str] = []
-    for path in sorted(present | files.keys()):
-        old = (output / path).read_bytes() if path in present else b""
-        new = files.get(path, b"")
-        if old != new or (path in present) != (path in files):
-            diffs.append(_diff(path, old, new, present=path in present, expected=path in files))
-    return "".join(diffs)
+    old = {path: (output / path).read_bytes() for path in present}
+    return "".join(render_diff(path, old.get(path), files.get(path)) for path in sorted(present | files.keys()))
 
 
-def _diff(path: str, old: bytes, new: bytes, *, present: bool, expected: bool) -> str:
-    names = (f"a/{path}" if present else "/dev/null", f"b/{path}" if expected else "/dev/null")
-    before, after = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (old, new))
+def render_diff(path: str, old: bytes | None, new: bytes | None) -> str:
+    """Return a unified diff of a file; empty if both are equal. None is a file that does not exist."""
+    if old == new:
+        return ""
+    names = ("/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}")
+    before, after = (
+        content.decode("utf-8", "replace").splitlines(keepends=True) for content in (old or b"", new or b"")
+    )
     # If the only difference is that an empty file exists, unified_diff yields nothing.
     lines = [*difflib.unified_diff(before, after, *names)] or [f"--- {names[0]}\n", f"+++ {names[1]}\n"]
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -1,7 +1,7 @@
-"""Lists what `pip install 'checkout-async[all]'` installs: `licences` as a Markdown table, `pins` for pip-audit.
+"""Lists what `pip install 'checkout-async[all,codegen]'` brings: `licences` as a Markdown table, `pins` for pip-audit.
 
-It reads the metadata of the packages that are installed beside it, so it needs the extra `all`. `licences --check`
-fails if docs/dependencies.md lacks one of them, or states another licence for it.
+It reads the metadata of the packages that are installed beside it, so it needs the extras `all` and `codegen`.
+`licences --check` fails if docs/dependencies.md lacks one of them, or states another licence for it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SPDX: Final = {
     "BSD License": "BSD-3-Clause",
     "Dual License": "Apache-2.0 OR BSD-3-Clause",
     "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "MIT style": "MIT",
     "ISC License (ISCL)": "ISC",
     "Python Software Foundation License": "PSF-2.0",

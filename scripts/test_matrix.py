@@ -76,7 +76,7 @@ def set_up(python: str, environment: Path, constraints: Path | None) -> Path:
         run(python, "-m", "venv", environment)
         run(*pip, "pip>=25.1")
     chosen: list[str | Path] = ["--constraint", constraints] if constraints else ["--upgrade-strategy", "eager"]
-    run(*pip, "--editable", ".[all]", "--group", "test", *chosen)
+    run(*pip, "--editable", ".[all,codegen]", "--group", "test", *chosen)
     return own
 
 

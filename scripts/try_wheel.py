@@ -1,4 +1,7 @@
-"""Builds the wheel, installs it into an empty environment without extras, and uses it as a user would."""
+"""Builds the wheel, installs it into an empty environment, and uses it as a user would.
+
+First it is installed without extras. Then the extra `codegen` is added, and a package is generated and imported.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,14 @@ async def main():
 asyncio.run(main())
 """
 
+GENERATED = """
+import mylib
+from checkout_async import CheckoutClient, SecretKey
+
+client = CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9")
+print("generated and imported:", mylib.Apis(client).payments.get_payment.__qualname__)
+"""
+
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
     """Run a command. Raises CalledProcessError if it fails."""
@@ -43,6 +54,9 @@ def main() -> None:
         python = empty / "venv" / "bin" / "python"
         run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
         run(python, "-c", USE, cwd=empty)
+        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[codegen]")
+        run(python, "-m", "checkout_async.codegen", "--package", "mylib", cwd=empty)
+        run(python, "-c", GENERATED, cwd=empty)
         run(python, "-m", "pip", "check")
 
 

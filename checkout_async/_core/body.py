@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from checkout_async._core.model import RequestModel
+from checkout_async._core.model import RequestModel, module_beside
 from checkout_async._core.validation import encode, explain, pack, read, refuse_what_json_lacks, to_builtin
 from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
@@ -73,8 +73,8 @@ def strict_type(type_: Any) -> Any:
     The strict modules are loaded here, when the first call asks for them.
     """
     if isinstance(type_, type) and issubclass(type_, RequestModel):
-        module = type_.__module__.replace("._generated.models.", "._generated.strict.")
-        return type_ if module == type_.__module__ else getattr(import_module(module), type_.__name__)
+        module = module_beside(type_.__module__, "strict")
+        return type_ if module is None else getattr(import_module(module), type_.__name__)
     if get_origin(type_) in {Union, UnionType}:
         union: Any = Union
         return union[tuple(strict_type(each) for each in get_args(type_))]

@@ -30,6 +30,8 @@ __all__ = [
     "fold",
     "keep_received",
     "known_values_only",
+    "module_beside",
+    "modules_on_demand",
     "named_on_demand",
     "received",
 ]
@@ -166,16 +168,44 @@ def named_on_demand(module: str) -> Callable[[str], object]:
     It loads the TypedDicts beside the request types on their first use: at run time only tools that read annotations
     use them, and they take as long to import as the Structs. For any other name it suggests one that the module has.
     """
+    _generated.add(module)
 
     def get(name: str) -> object:
-        beside = import_module(module)
-        names: list[str] = beside.__all__
+        names: list[str] = import_module(module).__all__
         if name.endswith("Dict") and name.removesuffix("Dict") in names:
-            dicts = import_module(module.replace("._generated.models.", "._generated.dicts."))
+            dicts = import_module(module_beside(module, "dicts") or module)
             if name in dicts.__all__:
                 return getattr(dicts, name)
-        public = module.replace("._generated.", ".")
-        message = f"module {public!r} has no attribute {name!r}{did_you_mean(name, names)}"
-        raise AttributeError(message, name=name, obj=beside)
+        raise _no_name(module, name)
 
     return get
+
+
+def modules_on_demand(package: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a generated package whose `__all__` lists its modules. It loads each on first use."""
+
+    def get(name: str) -> object:
+        if name in import_module(package).__all__:
+            return import_module(f"{package}.{name}")
+        raise _no_name(package, name)
+
+    return get
+
+
+# The generated modules of models that were imported, of this package and of others.
+_generated: set[str] = set()
+
+
+def module_beside(module: str, folder: str) -> str | None:
+    """Return the module of the same API in another folder of the generated package; None if no such package has it."""
+    if module not in _generated:
+        return None
+    package, _, name = module.rpartition(".")
+    return f"{package.rpartition('.')[0]}.{folder}.{name}"
+
+
+def _no_name(module: str, name: str) -> AttributeError:
+    beside = import_module(module)
+    public = module.replace("._generated.", ".")
+    message = f"module {public!r} has no attribute {name!r}{did_you_mean(name, beside.__all__)}"
+    return AttributeError(message, name=name, obj=beside)

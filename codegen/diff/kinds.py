@@ -252,7 +252,7 @@ MEMBERS: Final = {
     "member-null": Kind(
         _S,
         Side.REQUEST,
-        "given as None {new} instead of {old}",
+        "given as None is {new} instead of {old}",
         "Use UNSET, or leave it out, where nothing is meant to be sent.",
         "type",
     ),

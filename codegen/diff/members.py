@@ -125,7 +125,7 @@ def _request(place: str, old: _Member, new: _Member) -> Iterator[Finding]:
     elif old.checked != new.checked:
         yield change("enforced-limit", place, old=old.checked, new=new.checked)
     if old.sends_null != new.sends_null and not (old.required or new.required):
-        words = ("is left out", "is sent as null")
+        words = ("left out", "sent as null")
         yield change("member-null", place, old=words[old.sends_null], new=words[new.sends_null])
     elif old.sends_null != new.sends_null:
         yield change("member-wider" if new.sends_null else "member-type", place, **_with_null(old, new))

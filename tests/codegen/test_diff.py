@@ -435,7 +435,7 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
         "member-null",
         [(type_("OrderRequest", "members", "choice"), "Choice | None | UnsetType = UNSET")],
         f"{SENT}.choice",
-        "given as None is sent as null instead of is left out",
+        "given as None is sent as null instead of left out",
     ),
     (
         "reply-wider",

@@ -6,16 +6,19 @@ that it names. Nothing else is prepared, and no block is changed.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Generator
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, cast
 
 import pytest
 import trustme
 
 from checkout_async.sandbox import Sandbox
+from codegen.__main__ import main
 from tests.docs import engines
 from tests.docs.pages import PAGES, leading_to, name_of, run_page
 from tests.documents import python_blocks
@@ -24,7 +27,7 @@ from tests.processes.children import loop_in_thread
 # Its blocks are tests of applications: tests/testing/test_docs.py runs them in a pytest of their own.
 OF_TESTS = {"docs/testing.md"}
 WITH_CODE = [page for page in PAGES if python_blocks(page) and name_of(page) not in OF_TESTS]
-SLOW = {"docs/cluster.md"}  # Dask starts processes
+SLOW = {"docs/cluster.md", "docs/packages.md"}  # Dask starts processes; a package is generated
 
 
 def certificates(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,10 +48,21 @@ def unconfigured_django(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None
     held["_wrapped"] = functional.empty
 
 
+def generated_package(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package that the page generates with its overlay."""
+    page = (Path(__file__).parents[2] / "docs" / "packages.md").read_text()
+    (name,) = re.findall(r"`private/(components/\S+)`", page)
+    (overlay,) = re.findall(r"\n\n((?:    .+\n)*    VoidRequest:\n(?:    .+\n)+)", page)
+    (folder / "private" / name).parent.mkdir(parents=True)
+    (folder / "private" / name).write_text(dedent(overlay))
+    assert main(["--package", "mylib", "--overlay", "private"]) == 0
+
+
 NEEDS: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
     "docs/cluster.md": engines.provide,
     "docs/frameworks.md": unconfigured_django,
     "docs/network.md": certificates,
+    "docs/packages.md": generated_package,
 }
 
 
