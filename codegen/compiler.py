@@ -167,7 +167,8 @@ def _render(document: Object, prepared: Object, target: Target = OWN) -> dict[st
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
-    texts["facts.py"] = emit_facts(document)
+    if target.is_own:  # what a package of another name runs on has its own
+        texts["facts.py"] = emit_facts(document)
     texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis, target)
     texts["scopes.py"] = emit_scopes(document)

@@ -143,9 +143,7 @@ def _docs_entry(operation: Operation, target: Target) -> dict[str, object]:
         "body": operation.body and str(operation.body.type),
         "body_link": operation.body and _model_link(operation.body.type, target),
         "body_optional": operation.body is not None and not operation.body.required,
-        "form": _FORMS.get(
-            operation.body.format if operation.body else "", ""
-        ),
+        "form": _FORMS.get(operation.body.format if operation.body else "", ""),
         "responses": [
             (reply.status, reply.type, reply.type and _model_link(reply.type, target), _cell(reply.description))
             for reply in operation.responses
