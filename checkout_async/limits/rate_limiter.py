@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections.abc import Awaitable
 from types import TracebackType
@@ -191,11 +192,12 @@ class RedisRateLimiter:
         """Keep this process's part of the rate, without Redis."""
         if self._processes == 1:
             return 0.0  # the client keeps the whole rate anyway
-        now = time.monotonic()
-        due = self._next_alone.get(kind, now)
+        now, between = time.monotonic(), self._processes / rate
+        # All processes lose Redis at once, and are not to send their first request at once.
+        due = self._next_alone.setdefault(kind, now + random.random() * between)  # noqa: S311 - no secret
         if due > now:
-            return due - now
-        self._next_alone[kind] = now + self._processes / rate
+            return min(due - now, between)
+        self._next_alone[kind] = now + between
         return 0.0
 
     def _record_failure(self, error: Exception) -> None:
