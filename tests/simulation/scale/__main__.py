@@ -42,13 +42,18 @@ def main(arguments: list[str]) -> int:
             for figures in pool.map(simulate, each):
                 found[name].append(figures)
                 print(row(figures), flush=True)
+                _write(given, found)
     print(f"\n{sum(map(len, found.values()))} scenarios in {time.perf_counter() - began:.0f} s")
+    return 0
+
+
+def _write(given: argparse.Namespace, found: dict[str, list[Figures]]) -> None:
+    """Write what is known so far: all scenarios together take long."""
     if given.json:
         results = {name: [asdict(figures) for figures in each] for name, each in found.items()}
-        given.json.write_text(json.dumps(results, indent=1) + "\n")
-    if given.svg:
+        given.json.write_text(json.dumps(results) + "\n")
+    if given.svg and "events" in found:
         given.svg.write_text(draw(found["events"]))
-    return 0
 
 
 HEAD = (

@@ -73,16 +73,16 @@ def scenarios(counts: tuple[int, ...] = COUNTS, limits: tuple[float, ...] = LIMI
     return {
         "steady": [_steady(workers, limit) for limit in limits for workers in counts],
         "headroom": [
-            Scenario(f"headroom {headroom:.0%}", 100, 1000.0, seconds=12, headroom=headroom)
+            Scenario(f"headroom {headroom:.0%}", 20, 200.0, seconds=20, headroom=headroom)
             for headroom in (0.0, 0.01, 0.02, 0.05)
         ],
         "light": [
-            Scenario("half the rate", workers, 1000.0, seconds=12, headroom=HEADROOM, demand=0.5)
+            Scenario("half the rate", workers, 400.0, seconds=12, headroom=HEADROOM, demand=0.5)
             for workers in (10, 100, 1000)
         ],
         "tokens": [
             # A token for 24 s is renewed in its last six.
-            Scenario("a token expires", workers, 400.0, 22, headroom=HEADROOM, lifetime=24, starts_within=0.1)
+            Scenario("a token expires", workers, 200.0, 22, headroom=HEADROOM, lifetime=24, starts_within=0.1)
             for workers in (10, 100, 1000)
         ],
         "events": [each for workers in (100, 1000) for each in _events(workers)],
@@ -107,8 +107,8 @@ def _events(workers: int) -> list[Scenario]:
         return Scenario(
             name,
             workers,
-            400.0,
-            seconds=30,
+            100.0,
+            seconds=25,
             headroom=HEADROOM,
             event=what,
             event_lasts=lasts,
