@@ -7,6 +7,8 @@ many intervals rounds nothing.
 - A process gets the next slot if it is soon. So few slots are given out and not yet used at any time: no more can be
   lost with a process that dies, or given out twice by a Redis that lost its data.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
+- A slot that nobody took is not lost at once: the twentieth of a second before now can still be given out. Processes
+  that ask some milliseconds late do not lower the rate. In any t seconds there are rate * t + max(1, rate / 20) slots.
 - A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks.
 """
 
@@ -15,7 +17,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["AHEAD", "TAKE_A_SLOT", "interval"]
+__all__ = ["AHEAD", "BURST", "TAKE_A_SLOT", "interval"]
+
+BURST: Final = 50_000
+"""Microseconds whose slots can be given out at once, if nobody took them; always one slot."""
 
 AHEAD: Final = 250_000
 """Microseconds before its slot at which a process in line asks again."""
@@ -26,7 +31,7 @@ local now = time[1] * 1000000 + time[2]
 local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
 -- The next slot, and the one of the next place in the line.
-local slot = math.max(tonumber(stored[1] or 0), now)
+local slot = math.max(tonumber(stored[1] or 0), now - math.max(0, tonumber(ARGV[4]) - interval))
 -- Slots are given out for the next second only. One that is later comes from a clock that was set back since.
 if slot - now > 4 * ahead + interval then
     slot = now
@@ -40,7 +45,7 @@ else
     given = line - now <= ahead or slot - now <= ahead / 4
 end
 if given then
-    wait = slot - now
+    wait = math.max(slot - now, 0)
     slot = slot + interval
     line = math.max(line, slot)
 else
@@ -51,7 +56,7 @@ redis.call('hset', KEYS[1], 'slot', string.format('%.0f', slot), 'line', string.
 redis.call('pexpire', KEYS[1], string.format('%.0f', (line - now) / 1000 + 60000))
 return {given and 1 or 0, math.ceil(wait)}
 """
-"""Takes the key of an account and kind, the interval, AHEAD and whether the process comes from the line (1, else 0).
+"""Takes a key, the interval, AHEAD, whether the process comes from the line (1, else 0), and BURST.
 
 Returns whether it got a slot (1, else 0), and the microseconds until then, or after which to ask again.
 """
