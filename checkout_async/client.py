@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import ssl
@@ -12,7 +11,6 @@ from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast, overload
-from weakref import WeakSet
 
 import anyio
 
@@ -23,7 +21,7 @@ from checkout_async._core.spelling import no_attribute
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
 from checkout_async._generated.resources.client_apis import ClientApis
-from checkout_async.auth import Authenticator, Credentials, OAuthCredentials, SecretKey
+from checkout_async.auth import Authenticator, Credentials
 from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.token_store import TokenStore
 from checkout_async.clock import Clock
@@ -39,11 +37,12 @@ from checkout_async.config import (
     require_type,
 )
 from checkout_async.endpoints import resolve_endpoints
-from checkout_async.errors import ClientClosed, ConfigurationError, WrongLoop
+from checkout_async.environment import checkout_variables, credentials_from_env
+from checkout_async.errors import ConfigurationError
+from checkout_async.lifetime import Lifetime
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
-from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import Secret, as_secret, clears_frames
+from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.transport.pipeline import Pipeline, Settings
 
 __all__ = ["CheckoutClient", "ClientOptions"]
@@ -51,8 +50,6 @@ __all__ = ["CheckoutClient", "ClientOptions"]
 T = TypeVar("T")
 
 _MAX_ABANDONED = 1000
-
-_SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
 
 
 class ClientOptions(TypedDict, total=False):
@@ -69,35 +66,6 @@ class ClientOptions(TypedDict, total=False):
     application: str | None
     hooks: Sequence[Hook]
     transport: Transport | None
-
-
-class _End:
-    """Whether a client is closed. Those that were made of it look at it, too."""
-
-    __slots__ = ("has_come",)
-
-    def __init__(self) -> None:
-        self.has_come = False
-
-
-class _Merchant:
-    """The credentials of another merchant. It lives as long as a client that acts for it."""
-
-    __slots__ = ("__weakref__", "authenticator")
-
-    def __init__(self, authenticator: Authenticator) -> None:
-        self.authenticator = authenticator
-
-
-class _Common:
-    """What a client and those that `with_options` makes of it have in common: process, event loop, and merchants."""
-
-    __slots__ = ("loop", "merchants", "process")
-
-    def __init__(self) -> None:
-        self.process = ProcessGuard("the client")
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.merchants: WeakSet[_Merchant] = WeakSet()
 
 
 class CheckoutClient(ClientApis):
@@ -199,10 +167,7 @@ class CheckoutClient(ClientApis):
         )
         self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
-        self._common = _Common()
-        self._ends: tuple[_End, ...] = (_End(),)
-        self._owns_token = True
-        self._merchant: _Merchant | None = None
+        self._lifetime = Lifetime()
         self._pipeline = self._connect()
 
     @classmethod
@@ -221,10 +186,10 @@ class CheckoutClient(ClientApis):
         `CHECKOUT_BASE_URL` and `CHECKOUT_TOKEN_URL`. `environ` replaces `os.environ`. Processes share an access token
         through `token_store`. `options` are the other settings of the client.
         """
-        environ = _checkout_variables(os.environ if environ is None else environ)
+        environ = checkout_variables(os.environ if environ is None else environ)
         make = cast("Callable[..., Self]", cls)  # which of the variables are set is not known to a type checker
         return make(
-            _credentials_from_env(environ, token_store),
+            credentials_from_env(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=environ.get("CHECKOUT_BASE_URL") or None,
@@ -269,7 +234,7 @@ class CheckoutClient(ClientApis):
             retry=settings.retry.merged(retry),
             validate=settings.validate if validate is None else validate,
         )
-        other._ends, other._owns_token = (*self._ends, _End()), False
+        other._lifetime = self._lifetime.derive()
         if credentials is not None:
             other._act_for(credentials, rate_limiter)
         other._pipeline = other._connect()
@@ -282,9 +247,7 @@ class CheckoutClient(ClientApis):
         self._limiter = Limiter(self._limits, self._settings.clock, rate_limiter)
         self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
         self._authenticator = credentials.authenticator(self._token_sender, self._where.token_url)
-        self._owns_token = True
-        self._merchant = _Merchant(self._authenticator)
-        self._common.merchants.add(self._merchant)
+        self._lifetime.own_token(self._authenticator)
 
     def _connect(self) -> Pipeline:
         return Pipeline(
@@ -293,7 +256,7 @@ class CheckoutClient(ClientApis):
             self._limiter,
             self._where.base_url.__add__,
             self._settings,
-            self._check_open,
+            self._lifetime.check,
             self._abandoned.append,
         )
 
@@ -302,7 +265,7 @@ class CheckoutClient(ClientApis):
 
         Raises the errors of `checkout_async.errors`.
         """
-        self._check_open()
+        self._lifetime.check()
         return await self._pipeline.send(request)
 
     @property
@@ -323,7 +286,7 @@ class CheckoutClient(ClientApis):
         Raises AuthenticationFailed if the endpoint refuses the credentials, ConnectFailed if it cannot be reached or is
         out of order, and ConfigurationError if the credentials are not OAuth.
         """
-        self._check_open()
+        self._lifetime.check()
         if not isinstance(self._authenticator, OAuthAuthenticator):
             raise ConfigurationError("this client needs no access token: only OAuth credentials can fetch one")
         return await self._authenticator.request_token()
@@ -336,32 +299,16 @@ class CheckoutClient(ClientApis):
 
         In a process that was forked after the client was used, nothing is closed: that is the parent's.
         """
-        self._ends[-1].has_come = True
-        if self._common.process.is_foreign:
+        if not self._lifetime.end():
             return
-        is_first = len(self._ends) == 1
-        own = [self._authenticator] if self._owns_token else []
-        if is_first:
-            own += [merchant.authenticator for merchant in self._common.merchants]
         # Shielded: if the surrounding scope is cancelled, an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
             try:
-                for authenticator in own:
+                for authenticator in self._lifetime.tokens_to_close(self._authenticator):
                     await authenticator.aclose()
             finally:
-                if is_first:
+                if self._lifetime.owns_connections:
                     await self._transport.aclose()
-
-    def _check_open(self) -> None:
-        """Raise ClientClosed, WrongProcess or WrongLoop if the client cannot be used here."""
-        common = self._common
-        if self._ends[-1].has_come or any(end.has_come for end in self._ends[:-1]):
-            raise ClientClosed("the client is closed, so nothing was sent; make a new one")
-        common.process.check()
-        loop = asyncio.get_running_loop()
-        if common.loop is not loop and common.loop is not None:
-            raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
-        common.loop = loop
 
     if not TYPE_CHECKING:  # a checker would take every name for one that exists
 
@@ -405,25 +352,3 @@ def _check_hooks(hooks: object) -> tuple[Hook, ...]:
 def _is_hook(hook: object) -> bool:
     is_async = inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004 - not asked whether it is callable
     return callable(hook) and not is_async
-
-
-def _checkout_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the `CHECKOUT_…` variables only, so that a traceback that shows the locals shows no other secret."""
-    own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
-    return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
-
-
-def _credentials_from_env(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
-    client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")
-    key = env.get("CHECKOUT_SECRET_KEY")
-    if key and (client_id or client_secret):
-        raise ConfigurationError(
-            "set either CHECKOUT_SECRET_KEY or CHECKOUT_CLIENT_ID and CHECKOUT_CLIENT_SECRET, not both"
-        )
-    if key:
-        return SecretKey(key)
-    if not client_id or not client_secret:
-        missing = "CHECKOUT_CLIENT_SECRET" if client_id else "CHECKOUT_CLIENT_ID"
-        raise ConfigurationError(f"{missing} is not set; set it, or CHECKOUT_SECRET_KEY")
-    scopes = env.get("CHECKOUT_SCOPES", "").replace(",", " ").split()
-    return OAuthCredentials(client_id, client_secret, scopes=scopes, store=store)

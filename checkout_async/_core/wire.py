@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from dataclasses import replace as replace_dataclass
 from enum import Enum
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
 
+from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from checkout_async._core.model import RequestModel
@@ -103,8 +103,7 @@ class Operation(Generic[T]):
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(Struct, frozen=True, kw_only=True):
     """A path, query or header parameter of one call: its API name, its value, and the limits of the value."""
 
     name: str
@@ -185,7 +184,7 @@ class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
 
     def with_offset(self, name: str, position: int) -> Self:
         """Return the same call with the query parameter `name` set to `position`."""
-        query = (replace_dataclass(each, value=str(position)) if each.name == name else each for each in self.query)
+        query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
         return replace(self, query=tuple(query))
 
 

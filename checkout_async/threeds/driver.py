@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
-from msgspec.structs import replace as replace_struct
+from msgspec.structs import replace
 
 from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
@@ -149,7 +148,7 @@ class Driver:
         self, data: ChannelData, completion: sessions.ThreeDsMethodCompletion | None
     ) -> sessions.Session:
         if isinstance(data, sessions.BrowserChannelData) and completion is not None:
-            data = replace_struct(data, three_ds_method_completion=completion)
+            data = replace(data, three_ds_method_completion=completion)
         return await operations.update_session(self._sender, self.session.id, data)
 
     async def _report_method(self, completion: sessions.ThreeDsMethodCompletion) -> sessions.Session:

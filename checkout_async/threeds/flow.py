@@ -12,10 +12,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Final
 
-from msgspec.structs import replace as replace_struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from checkout_async.models import sessions
 from checkout_async.threeds import steps
@@ -38,8 +38,7 @@ _CLOCK_TOLERANCE: Final = 5.0
 """Seconds by which two clocks may differ at the end of the 15 minutes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(Struct, frozen=True, kw_only=True):
     """The state of one session's authentication. The module's docstring shows how to use it."""
 
     session: sessions.Session
@@ -175,17 +174,17 @@ class Flow:
         progress = self.progress
         match step:
             case steps.SendChannelData():
-                return replace_struct(progress, channel_data_sent=True, method_reported=True)
+                return replace(progress, channel_data_sent=True, method_reported=True)
             case steps.ReportMethod():
-                return replace_struct(progress, method_reported=True)
+                return replace(progress, method_reported=True)
             case steps.Complete():
-                return replace_struct(progress, completion_attempted=True)
+                return replace(progress, completion_attempted=True)
             case steps.ReadSession():
                 # After a timeout the session is read once more, whether or not it has changed.
                 still_pending = progress.refresh_pending and not status_changed and not progress.timed_out
-                return replace_struct(progress, refresh_pending=still_pending)
+                return replace(progress, refresh_pending=still_pending)
             case _:
                 return progress
 
     def _with_progress(self, **changes: object) -> Flow:
-        return replace(self, progress=replace_struct(self.progress, **changes))
+        return replace(self, progress=replace(self.progress, **changes))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from checkout_async.errors import CheckoutError, InvalidRequest
 from checkout_async.models import sessions
@@ -52,8 +53,7 @@ def verdict_of(session: sessions.Session) -> Verdict:
     return Verdict.UNDECIDED if session.status is None else _VERDICTS.get(session.status, Verdict.UNDECIDED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreeDSResult:
+class ThreeDSResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of an authentication.
 
     `session` is the session as it was last read; it contains everything else, including the reason. `completion_error`

@@ -6,7 +6,6 @@ event is what can happen while a step waits for the cardholder. `build_step` mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
@@ -94,38 +93,33 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`complete_session` was called, with or without success."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunMethod:
+class RunMethod(msgspec.Struct, frozen=True):
     """POST the form into a hidden iframe, and wait up to 10 seconds for the notification."""
 
     form: FormPost
 
 
-@dataclass(frozen=True, slots=True)
-class SendChannelData:
+class SendChannelData(msgspec.Struct, frozen=True):
     """Call `update_session` with the channel data of the browser or the app."""
 
     method_completion: sessions.ThreeDsMethodCompletion | None
     """Sent with the channel data of a browser; None for an app."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportMethod:
+class ReportMethod(msgspec.Struct, frozen=True):
     """Call `update_three_ds_method_completion`: the session has its channel data already."""
 
     method_completion: sessions.ThreeDsMethodCompletion
 
 
-@dataclass(frozen=True, slots=True)
-class ShowChallenge:
+class ShowChallenge(msgspec.Struct, frozen=True):
     """POST the form into an iframe of the given size or into the whole window, and wait up to 15 minutes."""
 
     form: FormPost
     size: WindowSize
 
 
-@dataclass(frozen=True, slots=True)
-class ShowAppChallenge:
+class ShowAppChallenge(msgspec.Struct, frozen=True):
     """Have the SDK in the app run the challenge, and wait up to 15 minutes."""
 
     challenge: AppChallenge
@@ -139,18 +133,15 @@ class RedirectCardholder(SecretStruct, frozen=True):
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadSession:
+class ReadSession(msgspec.Struct, frozen=True):
     """Call `get_session`. If nothing new is known, wait first: the session is still being processed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(msgspec.Struct, frozen=True):
     """Call `complete_session`. Optional; it makes Checkout.com call the callback URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """Nothing is left to do."""
 
     result: ThreeDSResult
@@ -162,13 +153,11 @@ CardholderStep = RunMethod | SendChannelData | ShowChallenge | ShowAppChallenge 
 Step = CardholderStep | ReportMethod | ReadSession | Complete | Done
 
 
-@dataclass(frozen=True, slots=True)
-class CardholderReturned:
+class CardholderReturned(msgspec.Struct, frozen=True):
     """The cardholder came back from Checkout.com's page, or the app from its challenge. It proves nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(msgspec.Struct, frozen=True):
     """The time limit of a step has passed: 10 seconds for the 3DS Method, 15 minutes for a challenge.
 
     A page may report it earlier for the 3DS Method. For a challenge the event is ignored while there is time left.

@@ -58,7 +58,7 @@ class CallState(Generic[T]):
         self.observer: CallObserver | None = observer
         self.caller_supplied_key: bool = request.options.idempotency_key is not None
         self.first_attempt: datetime | None = None
-        """When the first attempt was made, in UTC."""
+        """When the first attempt with an idempotency key was made, in UTC."""
         self.is_in_flight: bool = False
         self.may_earlier_have_been_done: bool = False
         """Whether an attempt that ended may have been carried out."""

@@ -293,7 +293,7 @@ class Pipeline:
         if remaining < timeouts.attempt:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         request = call.http.with_authorization(authorization)
-        if call.first_attempt is None:
+        if call.first_attempt is None and call.idempotency_key is not None:
             call.first_attempt = self._settings.clock.now()
         # Not in a `finally`: if the exchange fails, its failure decides what it leaves open.
         call.is_in_flight = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -13,7 +13,10 @@ from checkout_async.errors import InvalidRequest
 def test_new_keys_are_version_4_uuids_and_differ() -> None:
     keys = {new_key() for _ in range(100)}
     assert len(keys) == 100
-    assert {UUID(key).version for key in keys} == {4}
+    # Each of the four digits that the variant may have comes up, unless chance fails 100 times.
+    assert {key[19] for key in keys} == set("89ab")
+    for key in keys:
+        assert (UUID(key).version, UUID(key).variant, str(UUID(key))) == (4, RFC_4122, key)
 
 
 @pytest.mark.parametrize("key", ["1", "order 5023", "x" * 255, "a:b/c=?&"])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from checkout_async import errors
 from checkout_async._core.codec import decode
 from checkout_async._core.model import fields_of, known_values_only
+from checkout_async._core.spelling import _MAX_SPELLINGS, _members_by_folded_value
 from tests.core.models import CardSource, Colour, Order, Receipt, TokenSource
 
 
@@ -48,6 +49,12 @@ class TestOpenEnum:
             Colour(f"shade {number}")
         assert list(Colour) == before
         assert len(Colour._value2member_map_) == len(before)
+
+    def test_a_spelling_is_remembered_but_not_without_limit(self) -> None:
+        spellings = [f"red{'-' * number}" for number in range(3000)]
+        assert {Colour(each) for each in (*spellings, *spellings)} == {Colour.RED}
+        assert len(_members_by_folded_value(Colour)) == _MAX_SPELLINGS
+        _members_by_folded_value.cache_clear()
 
     @given(st.text())
     def test_any_text_survives_pickle_copy_and_json(self, text: str) -> None:

@@ -206,7 +206,7 @@ def test_only_an_enforced_limit_is_checked_by_default() -> None:
     with pytest.raises(InvalidRequest, match="2 characters or fewer"):
         prepared(request, validate="strict")
     with pytest.raises(InvalidRequest, match=r"must match \^s"):
-        prepared(ApiRequest(operation=CLOSE_SHOP, path=(replace(shop, value="x"),)), validate="shape")
+        prepared(ApiRequest(operation=CLOSE_SHOP, path=(structs.replace(shop, value="x"),)), validate="shape")
 
 
 def test_a_call_sets_its_own_level() -> None:

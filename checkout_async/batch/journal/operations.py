@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -23,8 +22,7 @@ from checkout_async.errors import InvalidRequest, OutcomeUnknown
 __all__ = ["Claim", "ClaimOp", "JournalOperation", "RecordSessionOp", "RefuseOp", "ReleaseOp", "SettleOp"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """The journal's answer to a record: what to do with it.
 
     `session_id` is the session to read. `outcome` is the outcome to report with REPLAY, HOLD and REFUSE. `has_row` is

@@ -16,11 +16,12 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from typing import ClassVar
 
 from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
+from checkout_async.redaction import SecretStruct
 
 __all__ = ["CsvRow", "RowSplitter"]
 
@@ -29,16 +30,17 @@ _DELIMITERS = ",;\t"
 _NOT_CLOSED = "the row has a quote that is not closed, and the lines after it do not complete a row like the header"
 
 
-@dataclass(frozen=True, slots=True)
-class CsvRow:
+class CsvRow(SecretStruct, frozen=True):
     """A row and the number of the line it begins in; a row with a `defect` has no cells.
 
     `number` counts rows as a spreadsheet does: blank lines are rows, and a row of several lines is one.
     """
 
+    __hidden__: ClassVar[tuple[str, ...]] = ("content",)
+
     line: int
     number: int
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = b""
     defect: str = ""
 
 
