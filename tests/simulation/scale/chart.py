@@ -10,7 +10,7 @@ from tests.simulation.scale.measures import Figures
 __all__ = ["draw"]
 
 _LEFT, _WIDTH, _HEIGHT, _GAP = 50, 590, 80, 56
-_SENT, _REFUSED, _LINE = "#2b6cb0", "#c53030", "#718096"
+_SENT, _REFUSED, _FAILED, _LINE = "#2b6cb0", "#c53030", "#dd9b2b", "#718096"
 
 
 def draw(events: Sequence[Figures], workers: int = 100) -> str:
@@ -19,7 +19,8 @@ def draw(events: Sequence[Figures], workers: int = 100) -> str:
     top = 24
     panels.append(
         f'<text x="0" y="14"><tspan fill="{_SENT}">&#9632;</tspan> requests a second at the API &#160; '
-        f'<tspan fill="{_REFUSED}">&#9632;</tspan> of them refused with 429 &#160; '
+        f'<tspan fill="{_REFUSED}">&#9632;</tspan> of them answered 429 &#160; '
+        f'<tspan fill="{_FAILED}">&#9632;</tspan> with 503 &#160; '
         f'<tspan fill="{_LINE}">- -</tspan> limit of the account</text>'
     )
     for figures in (each for each in events if each.workers == workers):
@@ -38,7 +39,11 @@ def _panel(figures: Figures, top: int) -> str:
     bottom, step = top + 22 + _HEIGHT, _WIDTH / len(figures.arrivals_a_second)
     title = figures.name.replace("`", "")
     rows = [f'<text x="0" y="{top + 14}" font-weight="bold">{escape(title[0].upper() + title[1:])}</text>']
-    for values, color in ((figures.arrivals_a_second, _SENT), (figures.refusals_a_second, _REFUSED)):
+    for values, color in (
+        (figures.arrivals_a_second, _SENT),
+        (figures.refusals_a_second, _REFUSED),
+        (figures.failures_a_second, _FAILED),
+    ):
         for second, value in enumerate(values):
             if height := round(value / most * _HEIGHT, 1):
                 rows.append(
