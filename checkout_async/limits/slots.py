@@ -26,13 +26,14 @@ local now = time[1] * 1000000 + time[2]
 local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
 -- The next slot, and the one of the next place in the line.
-local slot = math.max(tonumber(stored[1] or 0), now)
--- Slots are given out for the next second only. One that is later comes from a clock that was set back since.
+local slot, line = math.max(tonumber(stored[1] or 0), now), tonumber(stored[2] or 0)
+-- Slots are given out for the next second only. One that is later comes from a clock that was set back since, and so
+-- does the line: to whoever asks next, it would be a minute long.
 if slot - now > 4 * ahead + interval then
-    slot = now
+    slot, line = now, now
 end
 -- Nobody waits for longer than a minute without asking again.
-local line = math.max(math.min(tonumber(stored[2] or 0), now + 60000000), slot)
+line = math.max(math.min(line, now + 60000000), slot)
 local given, wait
 if has_place then
     given = slot - now <= 4 * ahead

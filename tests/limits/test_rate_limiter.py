@@ -175,6 +175,12 @@ def test_if_the_clock_of_redis_is_set_back_nobody_waits_for_it(line: Line) -> No
     assert has_slot or wait <= 60.0
 
 
+def test_if_the_clock_of_redis_is_set_back_the_line_begins_anew(line: Line) -> None:
+    for _ in range(20):
+        line.ask(7200.0)
+    assert [line.ask(0.0) for _ in range(5)] == [(True, 0.0), (True, 0.1), (True, 0.2), (False, 0.05), (False, 0.15)]
+
+
 def test_redis_keeps_what_is_needed_and_no_longer(line: Line) -> None:
     line.ask(0.0)
     assert 59 < line.expires() <= 60.1
