@@ -296,6 +296,16 @@ async def test_a_copy_whose_name_says_another_format_is_refused(tmp_path: Path, 
     with pytest.raises(BatchFileError, match="in the format of the input"):
         await run_file(CheckingSender(), source, tmp_path / "out.csv", options=OPTIONS, rejects=tmp_path / name)
 
+    async def test_texts_that_pyarrow_cannot_copy_one_by_one_are_copied_too(self, tmp_path: Path) -> None:
+        source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
+        names = arrow.array(["Ann", "Bob", "Cid"], arrow.string_view())
+        given = write_parquet(source, [6, 13, 6], **{"source.name": names})
+        report = await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
+        assert report.results == {BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 1}
+        copied = parquet.read_table(rejects)
+        assert [*copied.schema][1:] == [*given.schema]
+        assert copied.column("source.name").to_pylist() == ["Bob"]
+
 
 class TestCommand:
     pytestmark = pytest.mark.slow
