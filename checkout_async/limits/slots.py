@@ -7,7 +7,8 @@ many intervals rounds nothing.
 - A process gets the next slot if it is soon. So few slots are given out and not yet used at any time: no more can be
   lost with a process that dies, or given out twice by a Redis that lost its data.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
-- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks.
+- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks. When one has
+  passed that nobody took, the line begins anew.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ local now = time[1] * 1000000 + time[2]
 local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
 -- The next slot, and the one of the next place in the line.
-local slot, line = math.max(tonumber(stored[1] or 0), now), tonumber(stored[2] or 0)
--- Slots are given out for the next second only. One that is later comes from a clock that was set back since, and so
--- does the line: to whoever asks next, it would be a minute long.
-if slot - now > 4 * ahead + interval then
+local slot, line = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+-- If nobody came for a slot, those in line are gone. Slots are given out for the next second only: one that is later
+-- comes from a clock that was set back since, and so does the line.
+if slot < now or slot - now > 4 * ahead + interval then
     slot, line = now, now
 end
 -- Nobody waits for longer than a minute without asking again.
