@@ -15,6 +15,7 @@ from checkout_async._core.model import (
     modules_on_demand,
     named_on_demand,
 )
+from checkout_async._core.multipart import Upload
 from checkout_async._core.paging import Page, by_link, by_position
 from checkout_async._core.resource import ForwardingSender, Resource
 from checkout_async._core.wire import (
@@ -27,6 +28,7 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
     Sender,
+    list_parameter,
     optional_parameter,
 )
 from checkout_async._version import __version__
@@ -51,10 +53,12 @@ __all__ = [
     "RetryPolicy",
     "Sender",
     "Timeouts",
+    "Upload",
     "Validation",
     "by_link",
     "by_position",
     "deprecated",
+    "list_parameter",
     "modules_on_demand",
     "named_on_demand",
     "optional_parameter",

@@ -18,6 +18,8 @@ from codegen.target import INTERFACE, Target
 from codegen.write import VERSION, render_diff
 
 MANIFEST_NAME: Final = "MANIFEST.json"
+_COMPILER: Final = "codegen"
+_INTERFACE: Final = "interface"
 _LISTED: Final = "files"
 _BEFORE: Final = "before"
 """The entry of a manifest for the files of the run before. It is there only while a run writes, or if it was killed."""
@@ -31,7 +33,7 @@ class InTheWay(Exception):
 def package_manifest(files: Mapping[str, bytes], target: Target, versions: Mapping[str, str]) -> bytes:
     """Return the manifest of a package: versions, the interface that it needs, and a hash of each file."""
     listed = {_inside(path, target): _digest(files[path]) for path in sorted(files)}
-    return _render({"codegen": VERSION, "interface": INTERFACE, **versions, _LISTED: listed})
+    return _render({_COMPILER: VERSION, _INTERFACE: INTERFACE, **versions, _LISTED: listed})
 
 
 def write_package(output: Path, files: Mapping[str, bytes], target: Target) -> None:
@@ -108,6 +110,8 @@ def _read_manifest(folder: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
+        # Other tools write manifests of this name, too, and list hashes of files in them.
+        _ = content[_COMPILER], content[_INTERFACE]
         for name, digest in dict[str, str](content[_LISTED]).items():
             found.setdefault(name, set()).add(digest)
         for name, digests in dict[str, list[str]](content.get(_BEFORE, {})).items():

@@ -44,8 +44,9 @@ class _Readable(Protocol):
 class Upload:
     """A file of a request: its content, the name that the API sees, and its media type.
 
-    The content is bytes, a path, or a file that is open for reading in binary mode. It is read here, whole, and once.
-    `filename` is the name of the file by default, and `content_type` what the name suggests.
+    The content is bytes, a path, or a file that is open for reading in binary mode. It is read here, to its end, and
+    once: a file that has nothing left to read is refused. `filename` is the name of the file by default, and
+    `content_type` what the name suggests.
 
     Raises InvalidRequest for more than MAX_SIZE bytes, for a name with control characters and for what is no media
     type, and OSError if the file cannot be read.
@@ -63,10 +64,10 @@ class Upload:
     ) -> None:
         self.content: bytes = SecretBytes(_read(content))
         self.filename: str = _name_of(content) if filename is None else filename
-        self.content_type: str = content_type or mimetypes.guess_type(self.filename)[0] or _BINARY
         if not isinstance(cast("object", filename), str | None) or not self.filename or _CONTROL.search(self.filename):
             raise _invalid("filename", "must be a text without control characters, and not empty")
-        if not _CONTENT_TYPE.fullmatch(self.content_type):
+        self.content_type: str = content_type or mimetypes.guess_type(self.filename)[0] or _BINARY
+        if not isinstance(cast("object", self.content_type), str) or not _CONTENT_TYPE.fullmatch(self.content_type):
             raise _invalid("content_type", "must be a media type such as application/pdf")
 
     def __repr__(self) -> str:
@@ -75,19 +76,32 @@ class Upload:
 
 def _read(content: object) -> bytes:
     if isinstance(content, bytes | bytearray | memoryview):
-        found: object = bytes(cast("bytes", content))
+        found = bytes(cast("bytes", content))
     elif isinstance(content, os.PathLike):
         with Path(cast("os.PathLike[str]", content)).open("rb") as file:
             found = file.read(MAX_SIZE + 1)
     elif isinstance(content, _Readable):
-        found = cast("object", content.read(MAX_SIZE + 1))
+        found = _read_to_end(content)
     else:
         raise _invalid("content", f"must be bytes, a path or an open file, not {type(content).__name__}")
-    if not isinstance(found, bytes):
-        raise _invalid("content", "must be open for reading in binary mode")
     if len(found) > MAX_SIZE:
         raise _invalid("content", f"must have {MAX_SIZE} bytes or fewer")
     return found
+
+
+def _read_to_end(file: _Readable) -> bytes:
+    """Return what an open file has left to read. Raises InvalidRequest if that is nothing."""
+    parts: list[bytes] = []
+    left = MAX_SIZE + 1
+    # One read of a file without a buffer, such as that of a pipe, may return a part.
+    while left > 0 and (part := file.read(left)):
+        if not isinstance(cast("object", part), bytes):
+            raise _invalid("content", "must be open for reading in binary mode")
+        parts.append(part)
+        left -= len(part)
+    if not parts:
+        raise _invalid("content", "has nothing left to read: the file is empty, or was read before")
+    return b"".join(parts)
 
 
 def _name_of(content: object) -> str:

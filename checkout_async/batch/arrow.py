@@ -63,8 +63,7 @@ class ParquetCopy:
 
     def write(self, row: Any, text: str) -> None:
         """Copy a row, which is a RecordBatch. Raises OSError."""
-        # `take` copies: a slice would keep all the rows that were read with it in memory.
-        values = [self._arrow.array([text], "string"), *(row.column(index).take([0]) for index in self._kept)]
+        values = [self._arrow.array([text], "string"), *(_copied(row.column(index)) for index in self._kept)]
         self._rows.append(self._arrow.RecordBatch.from_arrays(values, schema=self._schema))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._write_rows()
@@ -79,6 +78,14 @@ class ParquetCopy:
         rows, self._rows = self._rows, []
         with arrow_errors():
             self._writer.write_table(self._arrow.Table.from_batches(rows, schema=self._schema))
+
+
+def _copied(value: Any) -> Any:
+    """Return the one value of an array as an array of its own: a slice keeps all the rows that were read with it."""
+    try:
+        return value.take([0])
+    except NotImplementedError:  # for views of texts, pyarrow cannot
+        return value
 
 
 def require_parquet() -> None:

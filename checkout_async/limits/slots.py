@@ -9,7 +9,8 @@ many intervals rounds nothing.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
 - A slot that nobody took is not lost at once: the twentieth of a second before now can still be given out. Processes
   that ask some milliseconds late do not lower the rate. In any t seconds there are rate * t + max(1, rate / 20) slots.
-- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks.
+- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks. When one is lost
+  that nobody took, the line begins anew.
 """
 
 from __future__ import annotations
@@ -31,13 +32,17 @@ local now = time[1] * 1000000 + time[2]
 local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
 -- The next slot, and the one of the next place in the line.
-local slot = math.max(tonumber(stored[1] or 0), now - math.max(0, tonumber(ARGV[4]) - interval))
--- Slots are given out for the next second only. One that is later comes from a clock that was set back since.
+local slot, line = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+local earliest = now - math.max(0, tonumber(ARGV[4]) - interval)
+-- Slots are given out for the next second only. One that is later comes from a clock that was set back since, and so
+-- does the line. If nobody came for a slot, those in line are gone.
 if slot - now > 4 * ahead + interval then
-    slot = now
+    slot, line = now, now
+elseif slot < earliest then
+    slot, line = earliest, earliest
 end
 -- Nobody waits for longer than a minute without asking again.
-local line = math.max(math.min(tonumber(stored[2] or 0), now + 60000000), slot)
+line = math.max(math.min(line, now + 60000000), slot)
 local given, wait
 if has_place then
     given = slot - now <= 4 * ahead

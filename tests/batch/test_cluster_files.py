@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 from collections import Counter
 from dataclasses import replace
@@ -26,7 +27,7 @@ from checkout_async.batch.cluster import (
 )
 from checkout_async.batch.report import Report
 from checkout_async.env_file import read_environ
-from checkout_async.errors import BatchFileError
+from checkout_async.errors import BatchFileError, RunIncomplete
 from checkout_async.sandbox import CannedResponse, Sandbox
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, client_of, request
@@ -210,6 +211,25 @@ class TestRejects:
         assert "amount_too_odd" in row.pop("#rejected")
         [line] = [line for line, each in results_in(text_of(paths.output)).items() if each["result"] == "invalid"]
         assert row == given.to_pylist()[line - 1]
+
+    async def test_rows_of_an_input_that_has_changed_are_not_taken_for_rejected_ones(
+        self, sandbox: Sandbox, paths: RunPaths, tmp_path: Path
+    ) -> None:
+        write_lines(paths.input, [{"reference": "good"}, {"amount": "x"}])
+        paths = replace(paths, rejects=tmp_path / "rejects.jsonl")
+        assert paths.rejects is not None
+        parts = plan_partitions(paths, 1)
+        assert (await run(parts[0])).finished
+        before = paths.input.read_bytes(), paths.input.stat()
+        write_lines(paths.input, [{"amount": "x"}, {"reference": "good"}])
+        with pytest.raises(RunIncomplete, match="has changed since the run was planned"):
+            await asyncio.to_thread(gather_partitions, paths, parts, options=OPTIONS)
+        assert not paths.rejects.exists()
+        paths.input.write_bytes(before[0])
+        os.utime(paths.input, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
+        await asyncio.to_thread(gather_partitions, paths, parts, options=OPTIONS)
+        assert json.loads(text_of(paths.rejects))["amount"] == "x"
+        assert sent(sandbox) == Counter(["good"])
 
     async def test_a_complete_run_copies_nothing_again(self, paths: RunPaths, tmp_path: Path) -> None:
         write_lines(paths.input, [{"reference": "a"}, {"amount": "x"}])

@@ -258,6 +258,16 @@ class TestParquet:
         copied = copied.sort_by("reference").drop_columns("#rejected")
         assert copied.equals(given.take([1, 3, 4]).combine_chunks())
 
+    async def test_texts_that_pyarrow_cannot_copy_one_by_one_are_copied_too(self, tmp_path: Path) -> None:
+        source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
+        names = arrow.array(["Ann", "Bob", "Cid"], arrow.string_view())
+        given = write_parquet(source, [6, 13, 6], **{"source.name": names})
+        report = await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
+        assert report.results == {BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 1}
+        copied = parquet.read_table(rejects)
+        assert [*copied.schema][1:] == [*given.schema]
+        assert copied.column("source.name").to_pylist() == ["Bob"]
+
     async def test_the_corrected_copy_continues_the_run_and_sends_nothing_twice(self, tmp_path: Path) -> None:
         source, target, rejects = (tmp_path / name for name in ("in.parquet", "out.parquet", "rejects.parquet"))
         write_parquet(source, [6, 13, 13])

@@ -23,7 +23,10 @@ from checkout_async._core.body import strict_type
 from codegen.__main__ import main
 from codegen.compiler import compile_package
 from codegen.target import INTERFACE, parse_package
-from tests.codegen.support import HERE, INPUTS
+from tests.codegen.support import HERE, INPUTS, ORDER, SCHEMAS, SHOP, write_fragments
+from tests.codegen.test_query_lists import ENUM, WITH_LISTS
+from tests.codegen.test_uploads import FILES
+from tests.codegen.test_uploads import SCHEMAS as FILE_SCHEMAS
 
 FRAGMENTS = HERE / "parcels" / "openapi"
 NAME = "parcels_api"
@@ -189,7 +192,9 @@ INTERFACE_1 = {
     "Resource": "sender",
     "by_link": "first follow max_items",
     "by_position": "fetch start max_items",
+    "Upload": "content filename content_type",
     "deprecated": "message",
+    "list_parameter": "name values required described",
     "modules_on_demand": "package",
     "named_on_demand": "module",
     "optional_parameter": "name value argument pattern min_length max_length minimum maximum enforced",
@@ -212,6 +217,18 @@ def test_what_an_older_generated_package_calls_is_still_there(name: str) -> None
 
 @pytest.mark.parametrize("case", [FRAGMENTS, *sorted(INPUTS.glob("*/openapi"))], ids=lambda path: path.parent.name)
 def test_generated_packages_import_nothing_else_of_the_runtime(case: Path) -> None:
+    require_runtime_alone(case)
+
+
+@pytest.mark.parametrize(
+    ("path", "schemas"), [(WITH_LISTS, SCHEMAS + ENUM), (FILES, FILE_SCHEMAS)], ids=["lists", "files"]
+)
+def test_what_few_apis_have_is_imported_from_the_runtime_too(tmp_path: Path, path: str, schemas: str) -> None:
+    write_fragments(tmp_path, {**SHOP, "paths/orders.yaml": path, ORDER: schemas})
+    require_runtime_alone(tmp_path / "openapi")
+
+
+def require_runtime_alone(case: Path) -> None:
     files = compile_package(parse_package("some.where"), case)
     for path, content in files.items():
         nodes = ast.walk(ast.parse(content)) if path.endswith(".py") else ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -219,12 +221,38 @@ async def test_off_sends_what_was_given(folder: Path, monkeypatch: pytest.Monkey
         (b"", {"filename": ""}, "filename must be"),
         (b"", {"content_type": "text/plain\r\nX: y"}, "content_type must be a media type"),
         (b"", {"content_type": "pdf"}, "content_type must be a media type"),
+        (b"", {"filename": b"a.pdf"}, "filename must be a text"),
+        (b"", {"content_type": b"text/plain"}, "content_type must be a media type"),
     ],
-    ids=["text", "text-file", "line-break", "empty", "header", "no-type"],
+    ids=["text", "text-file", "line-break", "empty", "header", "no-type", "bytes-name", "bytes-type"],
 )
-def test_what_is_no_upload_is_refused(content: Any, options: dict[str, str], expected: str) -> None:
+def test_what_is_no_upload_is_refused(content: Any, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(errors.InvalidRequest, match=expected):
         Upload(content, **options)
+
+
+def test_a_file_that_was_read_before_is_not_uploaded_empty() -> None:
+    file = io.BytesIO(b"evidence")
+    assert Upload(file).content == b"evidence"
+    with pytest.raises(errors.InvalidRequest, match="content has nothing left to read"):
+        Upload(file)
+
+
+def test_a_file_without_a_buffer_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+
+        def write() -> None:
+            with open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor
+                pipe.write(b"x" * 400_000)  # more than a pipe has room for
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            assert len(Upload(file, filename="evidence.pdf").content) == 400_000
+        finally:
+            file.close()
+            writer.join()
 
 
 def test_an_upload_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

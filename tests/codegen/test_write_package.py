@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,11 @@ def other_manifest(output: Path) -> None:
     (output / MANIFEST).write_text('{"manifest_version": 3}')
 
 
+def manifest_of_another_tool(output: Path) -> None:
+    digest = hashlib.sha256(b"mine = 1\n").hexdigest()
+    (output / MANIFEST).write_text(json.dumps({"files": {"mine.py": digest, "models/mine.py": digest}}))
+
+
 def no_manifest(output: Path) -> None:
     (output / MANIFEST).unlink()
 
@@ -114,6 +120,7 @@ def manifest_that_leads_out(output: Path) -> None:
         (link_for_folder, "shop/api/operations is in the way of shop/api/operations/d.py"),
         (link_for_file, "shop/api/a.py is in the way of shop/api/a.py"),
         (other_manifest, f"{MANIFEST} is not a manifest of this compiler"),
+        (manifest_of_another_tool, f"{MANIFEST} is not a manifest of this compiler"),
         (no_manifest, "shop/api/a.py exists, and no earlier run wrote it"),
         (manifest_that_leads_out, f"{MANIFEST} is not a manifest of this compiler"),
     ],

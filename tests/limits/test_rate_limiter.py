@@ -157,6 +157,12 @@ def test_if_nobody_in_the_line_comes_back_the_next_slots_go_to_newcomers(line: L
     assert line.ask(0.4) == (True, 0.0)
 
 
+def test_processes_that_ended_in_the_line_hold_nobody_up(line: Line) -> None:
+    for _ in range(400):
+        line.ask(0.0)
+    assert [line.ask(1.0) for _ in range(4)] == [(True, 0.0), (True, 0.1), (True, 0.2), (False, 0.05)]
+
+
 def test_no_slot_is_given_out_for_more_than_a_second_ahead(line: Line) -> None:
     given = [line.ask(0.0, has_place=True) for _ in range(30)]
     assert [until for has_slot, until in given if has_slot] == pytest.approx([number / 10 for number in range(11)])
@@ -183,6 +189,12 @@ def test_if_the_clock_of_redis_is_set_back_nobody_waits_for_it(line: Line) -> No
     assert (has_slot, wait) == (True, 0.0)
     has_slot, wait = line.ask(0.2)
     assert has_slot or wait <= 60.0
+
+
+def test_if_the_clock_of_redis_is_set_back_the_line_begins_anew(line: Line) -> None:
+    for _ in range(20):
+        line.ask(7200.0)
+    assert [line.ask(0.0) for _ in range(5)] == [(True, 0.0), (True, 0.1), (True, 0.2), (False, 0.05), (False, 0.15)]
 
 
 def test_redis_keeps_what_is_needed_and_no_longer(line: Line) -> None:

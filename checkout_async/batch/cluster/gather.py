@@ -213,7 +213,15 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
 async def _copy_rejects(
     paths: RunPaths, target: Path, options: BatchOptions, invalid: Mapping[int, ErrorInfo | None]
 ) -> None:
-    """Copy the rows of the input that have these lines, with all that is wrong with them."""
+    """Copy the rows of the input that have these lines, with all that is wrong with them.
+
+    Raises BatchFileError if the input is not the planned one: its rows on these lines would be others, which were sent.
+    """
+    if Input.of(paths.input) != planned_input(paths):
+        raise BatchFileError(
+            f"{paths.input} has changed since the run was planned, so that its rejected rows cannot be copied to "
+            f"{target}. Put the input back, or leave the rejects file out"
+        )
     format_ = format_of(paths.input, paths.input_format)
     defaults = None if paths.defaults is None else Defaults.read(paths.defaults)
     with open_source(paths.input, format_) as source, Rejects.open(target, source, format_) as rejects:
