@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
+from codegen.keywords import NOT_SENSITIVE
 from codegen.load import load_overlay
+
+_MASK: Final = "x-sensitive"
 
 
 def add_overlay(folder: Path, overlay: Path, fragments: Mapping[str, Object], problems: Problems) -> dict[str, Object]:
@@ -55,7 +59,9 @@ def _merge_values(base: object, over: object, problems: Problems) -> object:
 
 
 def _remove(key: str, members: dict[str, object], origin: Origin, problems: Problems) -> None:
-    if key in members:
+    if key == _MASK and key in members:
+        problems.add(origin, f"null removes {_MASK}: write `{_MASK}: {NOT_SENSITIVE}` if the value may show in logs")
+    elif key in members:
         del members[key]
     else:
         problems.add(origin, f"null removes '{key}', which the fragments do not have: delete this line")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import keyword
 import sys
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,8 +27,8 @@ RUNTIME: Final = COMPILER.parents[1] if IS_INSTALLED else COMPILER.parent / "che
 """The folder of the package checkout_async."""
 COMMAND: Final = "python -m checkout_async.codegen" if IS_INSTALLED else "python -m codegen"
 _RUNTIME_MODULES: Final = ("checkout_async._core.", "checkout_async.config")
-# What a generated package imports, so no package can take its name.
-_TAKEN: Final = frozenset({"checkout_async", "codegen", "msgspec"})
+# What is imported with a generated package, so no package can take its name.
+_TAKEN: Final = frozenset({"aiohttp", "anyio", "checkout_async", "codegen", "msgspec", "yarl"})
 
 
 class Target(NamedTuple):
@@ -55,10 +56,12 @@ OWN: Final = Target()
 def parse_package(name: str) -> Target:
     """Return the target of a package of another name, which may have dots. Raises ValueError for what is no name."""
     parts = name.split(".")
-    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+    # Python looks for the module of the normalized name (NFKC), and not for a folder with the other one.
+    is_usual = unicodedata.is_normalized("NFKC", name)
+    if not is_usual or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         raise ValueError(f"{name!r} is not the name of a Python package, such as mylib or mylib.checkout")
     if parts[0] in _TAKEN or parts[0] in sys.stdlib_module_names:
-        raise ValueError(f"{parts[0]!r} is a package that generated code imports: choose another name")
+        raise ValueError(f"{parts[0]!r} is a package that is imported with generated code: choose another name")
     folder = "/".join(parts)
     return Target(name, folder, f"{folder}/API.md")
 

@@ -170,9 +170,11 @@ class _Undo:
         return staged
 
     def write(self, path: Path, content: bytes) -> None:
-        """Write one file."""
-        self._remember(path)
-        path.write_bytes(content)
+        """Write one file. A run that is killed leaves the old one or the new one, and no part of it."""
+        assert self._stage is not None
+        beside = self._stage / path.name
+        beside.write_bytes(content)
+        self.replace(path, beside)
 
     def replace(self, path: Path, beside: Path) -> None:
         """Put a file that is staged in its place."""

@@ -239,13 +239,18 @@ def require_runtime_alone(case: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["my-lib", "class", "a..b", "", "checkout_async", "typing.x", "msgspec", "checkout_async.x"]
+    "name",
+    ["my-lib", "class", "a..b", "", "\ufb01le", "checkout_async", "typing.x", "msgspec", "checkout_async.x", "aiohttp"],
 )
-def test_a_name_that_no_package_can_have_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_no_package_can_have_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(["--package", name or " ", "--openapi", str(FRAGMENTS)])
     assert ended.value.code == 2
     assert "package" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,15 @@ def test_a_private_member_and_a_corrected_limit_are_in_the_package(tmp_path: Pat
     assert "warehouse: NotRequired[str | None]" in files["dicts/shop.py"]
 
 
+def test_a_mask_is_removed_in_words_alone(tmp_path: Path) -> None:
+    masked = SHOP[ORDER].replace("description: The goods.", "description: The goods.\n      x-sensitive: personal")
+    write_fragments(tmp_path, {**SHOP, ORDER: masked})
+    overlay = "OrderRequest:\n  properties:\n    item:\n      x-sensitive: {}\n"
+    with pytest.raises(SpecificationError, match="null removes x-sensitive: write `x-sensitive: none`"):
+        compile_document(tmp_path / "openapi", write(tmp_path / "private", {ORDER: overlay.format("null")}))
+    compile_document(tmp_path / "openapi", write(tmp_path / "private", {ORDER: overlay.format("none")}))
+
+
 def test_a_private_api_is_added_with_its_tag(tmp_path: Path) -> None:
     files = compiled(tmp_path, RETURNS)
     assert "async def get_return(" in files["operations/returns.py"]

@@ -199,6 +199,30 @@ def test_the_next_run_finishes_one_that_was_killed_at_any_step(
     assert left == {**THEIRS, **later}
 
 
+@pytest.mark.parametrize("written", range(1, 5))
+def test_the_next_run_finishes_one_that_was_killed_within_a_file(
+    output: Path, written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+    write = Path.write_bytes
+
+    def write_a_half(self: Path, content: bytes) -> int:
+        begun.append(self)
+        if len(begun) < written:
+            return write(self, content)
+        write(self, content[: len(content) // 2])
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_a_half)
+        patch.setattr("codegen.write_package._Undo.__exit__", do_nothing)
+        with pytest.raises(Killed):
+            write_package(output, NEW, TARGET)
+    write_package(output, NEW, TARGET)
+    left = {name: content for name, content in tree(output).items() if not name.startswith(".codegen-")}
+    assert left == {**THEIRS, **NEW}
+
+
 def test_the_command_says_which_file_is_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mylib").mkdir()
     (tmp_path / "mylib" / "__init__.py").write_text("mine = 1\n")
