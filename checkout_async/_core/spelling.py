@@ -50,7 +50,7 @@ _SEPARATORS = dict.fromkeys(map(ord, " _-"))
 def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
     """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`).
 
-    `_missing_` adds the spellings that it meets: to fold one takes 1.5 us, and a payment has its scheme five times.
+    `_missing_` adds the spellings that it meets: to fold one takes 0.4 us, and a payment has its scheme five times.
     """
     aliases = {fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
     return aliases | {fold(str(member)): member for member in enum}
