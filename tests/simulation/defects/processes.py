@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 import checkout_async.batch.journal.database as database
-from checkout_async import CheckoutClient, errors, threeds
+from checkout_async import errors, threeds
 from checkout_async.batch import Outcome
 from checkout_async.batch.formats import CsvDialect, Format
 from checkout_async.batch.results import OutputFile, rows
+from checkout_async.lifetime import Lifetime
 from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import Driver, ThreeDSResult
@@ -41,7 +42,7 @@ def timeout_of_a_call_ignored() -> Generator[None]:
 @defect()
 def closed_client_still_sends() -> Generator[None]:
     """A call with a closed client is sent."""
-    with replaced(CheckoutClient, "_check_open", always(None)):
+    with replaced(Lifetime, "check", always(None)):
         yield
 
 
@@ -118,9 +119,9 @@ def failed_completion_loses_the_result() -> Generator[None]:
 @defect()
 def closed_client_cannot_be_told_from_an_outage() -> Generator[None]:
     """A call with a closed client ends as if the API could not be reached, so that it looks worth another try."""
-    genuine = CheckoutClient._check_open
+    genuine = Lifetime.check
 
-    def check_open(self: CheckoutClient) -> None:
+    def check(self: Lifetime) -> None:
         try:
             genuine(self)
         except errors.ClientClosed:
@@ -129,7 +130,7 @@ def closed_client_cannot_be_told_from_an_outage() -> Generator[None]:
             return
         raise errors.ConnectFailed(message)
 
-    with replaced(CheckoutClient, "_check_open", check_open):
+    with replaced(Lifetime, "check", check):
         yield
 
 
