@@ -14,6 +14,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, cast
 
+import anyio
 import pytest
 
 from checkout_async import processes
@@ -140,7 +141,7 @@ def test_whoever_comes_from_the_line_gets_a_slot_in_order_before_a_newcomer(line
     places = [line.ask(0.0) for _ in range(10)]
     waits = [wait for has_slot, wait in places if not has_slot]
     assert len(waits) == 7
-    given = []
+    given: list[float] = []
     for wait in waits:
         has_slot, until = line.ask(wait, has_place=True)
         assert has_slot
@@ -198,7 +199,8 @@ def test_redis_keeps_what_is_needed_and_no_longer(line: Line) -> None:
 async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
     one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, asked = 1000.0, []
+    now = 1000.0
+    asked: list[Any] = []
 
     async def place(keys: list[str], args: list[int]) -> tuple[int, int]:
         asked.append(args[2])
@@ -215,6 +217,33 @@ async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
     now = 1002.0
     assert await one.acquire("writes", 10.0) == 2.0
     assert asked == [0, 0, 1]
+
+
+async def test_the_slot_of_a_cancelled_request_is_that_of_the_next_one(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    asked: list[Any] = []
+
+    async def slot_in_a_minute(keys: list[str], args: list[int]) -> tuple[int, int]:
+        asked.append(keys[0])
+        return 1, 60_000_000
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(one, "_take_a_slot", slot_in_a_minute)
+    for _ in range(2):
+        with anyio.move_on_after(0.01):
+            await one.acquire("writes", 10.0)
+        now += 29.9995
+    with anyio.fail_after(5):
+        assert await one.acquire("writes", 10.0) == 0.0
+    assert len(asked) == 1
+    with anyio.move_on_after(0.01):
+        await one.acquire("writes", 10.0)
+    now += 61.0
+    with anyio.move_on_after(0.01):
+        await one.acquire("writes", 10.0)
+    assert len(asked) == 3, "a slot that has passed is not used"
 
 
 async def test_its_keys_in_redis_have_the_prefix(redis_url: str) -> None:
