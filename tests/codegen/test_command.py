@@ -58,7 +58,11 @@ def compiled(generated_shop: Path) -> Compiled:
 @pytest.fixture
 def fragments_are_unchanged(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile them once for all tests that change only what was generated."""
-    monkeypatch.setattr("codegen.__main__.compile_all", lambda _root: compiled)
+
+    def compile_once(_root: Path) -> Compiled:
+        return compiled
+
+    monkeypatch.setattr("codegen.__main__.compile_all", compile_once)
 
 
 def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
