@@ -60,7 +60,7 @@ class ParquetTable(Source):
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
-            self.schema = self._table.schema_arrow
+            self.schema: Schema | None = self._table.schema_arrow
             self._fields = _fields_of(path, self._table.schema_arrow)
         except BaseException:
             self._file.close()
