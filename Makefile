@@ -24,7 +24,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,13 @@ fuzz: $(VENV)/.test ## Run the property tests of replies and inputs with many mo
 
 simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds (or FOR=60 seconds, or REPLAY=seed). Needs Python 3.12.
 	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(FOR),--seconds $(FOR),--seeds $(SEEDS)))
+
+simulate-scale: $(VENV)/.test ## Simulate up to a thousand workers that share rates and a token (half an hour; JOBS=2, ONLY=events).
+	@$(BIN)/python -m tests.simulation.scale --jobs $(JOBS) $(if $(ONLY),--only $(ONLY),--json benchmarks/scale.json --svg docs/images/scale.svg)
+
+scale-real: $(VENV)/.test ## Measure the same with real processes and a real redis-server (three minutes).
+	@scripts/install_redis
+	@$(BIN)/python -m tests.simulation.scale.real
 
 test-simulation: $(SIMULATE)/.ready ## Test the simulation: it is a function of its seed, and finds planted defects.
 	@$(SIMULATE)/bin/python -m pytest -q tests/simulation

@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from checkout_async.auth import Credentials, OAuthCredentials, SecretKey
 from checkout_async.auth.token_store import TokenStore
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import Secret
+from checkout_async.redaction import Secret, clears_frames
 
 __all__ = ["checkout_variables", "credentials_from_env"]
 
 _SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
 
 
+@clears_frames
 def checkout_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the `CHECKOUT_…` variables only, so that a traceback that shows the locals shows no other secret."""
     own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
     return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
 
 
+@clears_frames
 def credentials_from_env(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
     """Return the credentials that the variables give. Raises ConfigurationError that names what is missing."""
     client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")

@@ -16,7 +16,7 @@ from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_dicts import emit_dicts
 from codegen.emit_facts import emit_facts
-from codegen.emit_models import emit_models, emit_strict
+from codegen.emit_models import Structs
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
 from codegen.emit_servers import emit_servers
@@ -156,14 +156,15 @@ def _versions(document: Object) -> dict[str, str]:
 
 def _render(document: Object, prepared: Object, target: Target = OWN) -> dict[str, str]:
     apis = parse(prepared)
-    models = emit_models(prepared)
+    structs = Structs(prepared)
+    models = structs.models()
     # What several APIs share is in the module of each of them.
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
     texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ()), target=target) for path in PACKAGES}
     texts["__init__.py"] = emit_package("", (), api_version(document), target)
     texts |= {f"models/{name}.py": text for name, text in models.items()}
     texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
-    texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
+    texts |= {f"strict/{name}.py": text for name, text in structs.strict().items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)

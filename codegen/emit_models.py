@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from datamodel_code_generator import DatetimeClassType, InputFileType, PythonVersion, generate
 from datamodel_code_generator.enums import DataModelType
@@ -24,10 +24,12 @@ from datamodel_code_generator.format import Formatter
 from codegen.diagnostics import CompilerError, Origin, Problems
 from codegen.document import Object
 from codegen.generator_input import GeneratorInput, prepare_input
-from codegen.parse_types import enums_sent
+from codegen.ir import ObjectType
+from codegen.parse_types import enums_sent, parse_types
 from codegen.passes.levels import keep_documented, keep_enforced, without_texts
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import module_of, references, schemas, with_schemas
+from codegen.passes.walk import module_of, references, schemas
+from codegen.render_strict import strict_class
 from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
 
@@ -59,11 +61,39 @@ class GeneratorError(CompilerError):
     """datamodel-code-generator wrote unexpected code."""
 
 
+class Structs:
+    """The Structs and enums of a document. One run of the generator makes the models and the strict types."""
+
+    def __init__(self, document: Object) -> None:
+        self._document = document
+        self._generated = generate_classes(keep_enforced(document))
+
+    def models(self) -> dict[str, str]:
+        """Return the model modules by name: every enum and Struct, request types with the enforced limits only."""
+        return _models(self._document, self._generated)
+
+    def strict(self) -> dict[str, str]:
+        """Return the modules of strict request types by name: the same classes with every documented limit.
+
+        They use the enums of the model modules. A module without request types is left out.
+        """
+        return _strict(self._document, self._generated)
+
+
 def emit_models(document: Object) -> dict[str, str]:
-    """Return the model modules by name: every enum and Struct, request types with the enforced limits only."""
+    """Return the model modules of a document."""
+    return Structs(document).models()
+
+
+def emit_strict(document: Object) -> dict[str, str]:
+    """Return the modules of strict request types of a document."""
+    return Structs(document).strict()
+
+
+def _models(document: Object, generated: Generated) -> dict[str, str]:
     named = dict(schemas(document).objects())
     likes = enums_sent(document)
-    statements, imports = _statements(keep_enforced(document), likes)
+    statements, imports = with_types(generated, named, likes)
     for name, schema in named.items():
         if is_union(schema) or is_alternatives(schema):
             statements[name] += f"\n{docstring(schema.text('description'), 0)}"
@@ -76,17 +106,10 @@ def emit_models(document: Object) -> dict[str, str]:
     }
 
 
-def emit_strict(document: Object) -> dict[str, str]:
-    """Return the modules of strict request types by name: the same classes with every documented limit, without texts.
-
-    They use the enums of the model modules. A module without request types is left out.
-    """
+def _strict(document: Object, generated: Generated) -> dict[str, str]:
     named = dict(schemas(document).objects())
     sent = {name: schema for name, schema in named.items() if schema.get("x-direction") == "sent"}
-    # What is received is in the models already, and would cost as much again.
-    reached = reachable(sent, named)
-    needed: dict[str, object] = {name: schema for name, schema in named.items() if name in reached}
-    statements, imports = _statements(keep_documented(without_texts(with_schemas(document, needed))))
+    statements, imports = strict_classes(document, generated), dict(generated.imports)
     modules = {name: module_of(schema) for name, schema in named.items()}
     for name, module in modules.items():
         imports[name] = f"from {STRICT if name in sent else MODELS}.{module} import {name}"
@@ -96,17 +119,38 @@ def emit_strict(document: Object) -> dict[str, str]:
     }
 
 
-def _statements(document: Object, likes: Set[str] = frozenset()) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the source of each class and alias, and the import statement of each imported name.
+def strict_classes(document: Object, generated: Generated) -> dict[str, str]:
+    """Return the statements with request types that have every documented limit, and no texts."""
+    statements = dict(generated.statements)
+    for type_ in parse_types(keep_documented(without_texts(document))):
+        if isinstance(type_, ObjectType) and type_.direction == "sent":
+            statements[type_.name] = strict_class(statements[type_.name], type_, generated.imports)
+    return statements
 
-    Request types take the enums of `likes` or their texts.
-    """
+
+class Generated(NamedTuple):
+    """What the generator wrote: the source of each class and alias, and the import statement of each imported name."""
+
+    statements: dict[str, str]
+    imports: dict[str, str]
+
+
+def generate_classes(document: Object) -> Generated:
+    """Return what the generator writes, with the aliases of alternatives."""
     named = dict(schemas(document).objects())
     prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
     statements, imports = split_module(_run_generator(prepared, named), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
+    return Generated(statements, imports)
+
+
+def with_types(
+    generated: Generated, named: Mapping[str, Object], likes: Set[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return statements and imports. Request types take the enums of `likes` or their texts."""
+    statements, imports = dict(generated.statements), dict(generated.imports)
     # Times without a zone would differ from one machine to the next. In replies the codec reads such a time as UTC.
     times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
     received = {name: f"Annotated[{name}, Meta(tz=True)]" for name in times}

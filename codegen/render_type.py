@@ -35,7 +35,8 @@ def _struct_type(type_: MemberType, *, likes: bool) -> str:
     if likes and type_.kind == "list" and [each.kind for each in type_.items] == ["enum"]:
         text = f"Sequence[{items}]"
     limits = [*type_.limits, ("tz", True)] if type_.name == "datetime" else type_.limits
-    meta = ", ".join(f"{name}={literal(float(value) if type_.name == 'float' else value)}" for name, value in limits)
+    shown = ((name, float(value) if type_.name == "float" else value) for name, value in sorted(limits))
+    meta = ", ".join(f"{name}={literal(value)}" for name, value in shown)
     return f"Annotated[{text}, Meta({meta})]" if meta else text
 
 

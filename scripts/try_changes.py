@@ -161,7 +161,7 @@ def write_times(times: Mapping[str, Mapping[str, str]]) -> None:
     cells = ([each.strip() for each in line.strip("|").split("|")] for line in part.splitlines() if line[:2] == "| ")
     rows = {name: dict(zip(STEPS, found, strict=True)) for name, *found in cells} | times
     ordered = {each["name"]: rows[each["name"]] for each in read_changes() if each["name"] in rows}
-    written = f"{machine()}:\n\n{table(ordered)}\n"
+    written = f"{machine()}:\n\n{table(ordered)}\n\n"
     PAGE.write_text(text[: place.start(1)] + written + text[place.end(1) :], encoding="utf-8")
 
 

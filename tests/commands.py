@@ -24,6 +24,9 @@ COMMAND = (sys.executable, "-m", "checkout_async")
 AUTHENTICATE = ("authenticate", "--fake-browser-data")
 """For requests without channel data, as most of the tests have them."""
 
+PATIENCE = 300
+"""Seconds after which what hangs is ended. No test waits for that."""
+
 
 @dataclass
 class Finished:
@@ -49,7 +52,7 @@ async def start(*arguments: str | Path, env: Mapping[str, str]) -> asyncio.subpr
 
 
 async def finish(process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Finished:
-    out, err = await asyncio.wait_for(process.communicate(stdin), timeout=60)
+    out, err = await asyncio.wait_for(process.communicate(stdin), timeout=PATIENCE)
     assert process.returncode is not None
     return Finished(process.returncode, (out or b"").decode(), (err or b"").decode())
 
@@ -60,14 +63,14 @@ async def run(*arguments: str | Path, env: Mapping[str, str], stdin: bytes = b""
         streams = Streams(*(Path(folder, name) for name in ("stdout", "stderr", "stdin")))
         for path, content in zip(streams, (b"", b"", stdin), strict=True):
             path.write_bytes(content)
-        code = await asyncio.wait_for(ended(fork(arguments, env, streams)), timeout=60)
+        code = await asyncio.wait_for(ended(fork(arguments, env, streams)), timeout=PATIENCE)
         return Finished(code, streams.stdout.read_text(), streams.stderr.read_text())
 
 
 async def said(process: asyncio.subprocess.Process, text: str) -> None:
     """Wait until a line of its messages contains a text."""
     assert process.stderr is not None
-    while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=60)):
+    while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=PATIENCE)):
         assert line, f"it ended without having said: {text}"
 
 
@@ -147,7 +150,7 @@ async def silent_api() -> AsyncGenerator[tuple[str, list[web.Request]]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -156,7 +159,7 @@ async def read_exports(process: asyncio.subprocess.Process) -> dict[str, str]:
     assert process.stdout is not None
     exports: dict[str, str] = {}
     while "CHECKOUT_SCOPES" not in exports:
-        line = (await asyncio.wait_for(process.stdout.readline(), timeout=30)).decode()
+        line = (await asyncio.wait_for(process.stdout.readline(), timeout=PATIENCE)).decode()
         assert line, "the sandbox ended"
         if line.startswith("export "):
             name, _, value = line.removeprefix("export ").strip().partition("=")

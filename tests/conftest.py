@@ -37,6 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _deselect(config, items, "browser", f"need {reason}, which is not installed here")
     elif "browser" not in config.option.markexpr:
         _deselect(config, items, "browser", "run in a real browser")
+    # One that may take minutes comes first: at the end, all other cores would wait for it.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 def pytest_configure() -> None:

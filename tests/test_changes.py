@@ -57,7 +57,7 @@ def test_times_that_were_not_taken_again_stay_on_the_page(tmp_path: Path, monkey
     again: dict[str, Any] = {"limit": {"generate": "2.0", "diff": "3.0"}}
     write_times(again)
     expected = table({**first, **again})
-    text = f"before\n<!-- times -->\n{machine()}:\n\n{expected}\n<!-- end of times -->\nafter\n"
+    text = f"before\n<!-- times -->\n{machine()}:\n\n{expected}\n\n<!-- end of times -->\nafter\n"
     assert page.read_text() == text
     assert len(STEPS) == expected.splitlines()[0].count("|") - 2
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections.abc import Awaitable
 from types import TracebackType
@@ -53,8 +54,8 @@ class RateLimiter(Protocol):
 class RedisRateLimiter:
     """The rates of one account, shared by all processes that use the same Redis, account and rates.
 
-    Redis gives out slots, evenly spaced by its own clock, in the order in which processes ask. In any second, all
-    processes together get no more than the rate.
+    Redis gives out slots, evenly spaced by its own clock, in the order in which processes ask. In any `t` seconds, all
+    processes together send at most `rate * t + max(1, rate / 20)` requests.
 
     `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. `account` is any
     text that all processes of the account use, such as its subdomain. The limiter owns the connections of a URL: close
@@ -125,7 +126,9 @@ class RedisRateLimiter:
         if (wait := self._places.get(kind, -math.inf) - time.monotonic()) > 0:
             return wait
         try:
-            has_slot, wait = await self._ask(kind, rate)
+            # Not only the time-outs of the connection: with its second try they add up to two seconds.
+            with anyio.fail_after(_TIMEOUT):
+                has_slot, wait = await self._ask(kind, rate)
         # No failure here may stop a payment.
         except Exception as error:  # noqa: BLE001
             self._record_failure(error)
@@ -180,7 +183,7 @@ class RedisRateLimiter:
 
     async def _ask(self, kind: str, rate: float) -> tuple[bool, float]:
         """Ask Redis for a slot. Return whether it gave one, and in how many seconds that is, or when to ask again."""
-        from checkout_async.limits.slots import AHEAD, TAKE_A_SLOT, interval  # noqa: PLC0415 - few clients need it
+        from checkout_async.limits.slots import AHEAD, BURST, TAKE_A_SLOT, interval  # noqa: PLC0415 - few clients need it
 
         if self._take_a_slot is None:
             # Not earlier: this reads options of the URL, which `check` reports.
@@ -188,7 +191,7 @@ class RedisRateLimiter:
         has_place = self._places.pop(kind, None) is not None
         reply = self._take_a_slot(
             keys=[f"{self._prefix}limits:{self._account}:{kind}"],
-            args=[interval(rate), AHEAD, int(has_place)],
+            args=[interval(rate), AHEAD, int(has_place), BURST],
         )
         has_slot, wait = await await_reply(cast("Awaitable[tuple[int, int]]", reply))
         return bool(has_slot), wait / 1e6
@@ -208,11 +211,12 @@ class RedisRateLimiter:
         """Keep this process's part of the rate, without Redis."""
         if self._processes == 1:
             return 0.0  # the client keeps the whole rate anyway
-        now = time.monotonic()
-        due = self._next_alone.get(kind, now)
+        now, between = time.monotonic(), self._processes / rate
+        # All processes lose Redis at once, and are not to send their first request at once.
+        due = self._next_alone.setdefault(kind, now + random.random() * between)  # noqa: S311 - no secret
         if due > now:
-            return due - now
-        self._next_alone[kind] = now + self._processes / rate
+            return min(due - now, between)
+        self._next_alone[kind] = now + between
         return 0.0
 
     def _record_failure(self, error: Exception) -> None:

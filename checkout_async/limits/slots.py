@@ -7,8 +7,10 @@ many intervals rounds nothing.
 - A process gets the next slot if it is soon. So few slots are given out and not yet used at any time: no more can be
   lost with a process that dies, or given out twice by a Redis that lost its data.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
-- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks. When one has
-  passed that nobody took, the line begins anew.
+- A slot that nobody took is not lost at once: the twentieth of a second before now can still be given out. Processes
+  that ask some milliseconds late do not lower the rate. In any t seconds there are rate * t + max(1, rate / 20) slots.
+- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks. When one is lost
+  that nobody took, the line begins anew.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["AHEAD", "TAKE_A_SLOT", "interval"]
+__all__ = ["AHEAD", "BURST", "TAKE_A_SLOT", "interval"]
+
+BURST: Final = 50_000
+"""Microseconds whose slots can be given out at once, if nobody took them; always one slot."""
 
 AHEAD: Final = 250_000
 """Microseconds before its slot at which a process in line asks again."""
@@ -28,10 +33,13 @@ local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
 -- The next slot, and the one of the next place in the line.
 local slot, line = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
--- If nobody came for a slot, those in line are gone. Slots are given out for the next second only: one that is later
--- comes from a clock that was set back since, and so does the line.
-if slot < now or slot - now > 4 * ahead + interval then
+local earliest = now - math.max(0, tonumber(ARGV[4]) - interval)
+-- Slots are given out for the next second only. One that is later comes from a clock that was set back since, and so
+-- does the line. If nobody came for a slot, those in line are gone.
+if slot - now > 4 * ahead + interval then
     slot, line = now, now
+elseif slot < earliest then
+    slot, line = earliest, earliest
 end
 -- Nobody waits for longer than a minute without asking again.
 line = math.max(math.min(line, now + 60000000), slot)
@@ -42,7 +50,7 @@ else
     given = line - now <= ahead or slot - now <= ahead / 4
 end
 if given then
-    wait = slot - now
+    wait = math.max(slot - now, 0)
     slot = slot + interval
     line = math.max(line, slot)
 else
@@ -53,7 +61,7 @@ redis.call('hset', KEYS[1], 'slot', string.format('%.0f', slot), 'line', string.
 redis.call('pexpire', KEYS[1], string.format('%.0f', (line - now) / 1000 + 60000))
 return {given and 1 or 0, math.ceil(wait)}
 """
-"""Takes the key of an account and kind, the interval, AHEAD and whether the process comes from the line (1, else 0).
+"""Takes a key, the interval, AHEAD, whether the process comes from the line (1, else 0), and BURST.
 
 Returns whether it got a slot (1, else 0), and the microseconds until then, or after which to ask again.
 """

@@ -16,6 +16,7 @@ from tests.batch.support import CARD, request
 from tests.commands import (
     AUTHENTICATE,
     COMMAND,
+    PATIENCE,
     environment,
     finish,
     is_there,
@@ -210,7 +211,7 @@ class TestAuthenticate:
             *COMMAND, *AUTHENTICATE, source, "--output", target, env=env | {"TERM": "xterm"}, stderr=follower
         )
         os.close(follower)
-        assert await asyncio.wait_for(process.wait(), timeout=60) == 0
+        assert await asyncio.wait_for(process.wait(), timeout=PATIENCE) == 0
         shown = os.read(leader, 1 << 16).decode()
         os.close(leader)
         assert "3 of 3" in shown

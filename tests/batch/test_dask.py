@@ -57,7 +57,6 @@ def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str)
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
     own |= cast("dict[str, str]", getattr(request, "param", {}))
-    own = {name: value for name, value in own.items() if value}
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "env": own}
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
@@ -144,7 +143,9 @@ async def test_a_partition_that_another_process_runs_is_left_alone_and_the_other
         records = len([item async for item in records_of(first, opened)])
     impatient = replace(SETTINGS, lock_timeout=0)
     async with Journal(first.journal, key=load_key(key_base_path(paths.folder))):
-        with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
+        with pytest.raises(
+            RunIncomplete, match=r"1 of 6 partitions are not finished; partition 0: .*another process has it open"
+        ):
             await run(cluster, source, target, resume=True, settings=impatient)
     assert sum(created(sandbox).values()) == LINES - records
     await run(cluster, source, target, resume=True, settings=impatient)
@@ -212,7 +213,7 @@ async def test_refused_credentials_end_the_run_with_the_reason(
 async def test_workers_without_credentials_get_an_error_that_names_what_is_missing(
     cluster: Client, source: Path, target: Path
 ) -> None:
-    with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
+    with pytest.raises(RunIncomplete, match=r"partition [01]: CHECKOUT_CLIENT_ID is not set"):
         await run(cluster, source, target, partitions=2)
 
 
@@ -269,7 +270,6 @@ async def test_the_command_runs_on_a_cluster_too(
     assert read_report(report).records == LINES
 
 
-@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "", "CHECKOUT_CLIENT_ID": ""}], indirect=True)
 async def test_defaults_settings_and_rejected_records_of_all_workers(
     cluster: Client, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path
 ) -> None:
@@ -280,6 +280,7 @@ async def test_defaults_settings_and_rejected_records_of_all_workers(
     write_lines(source, [*lines, *bad])
     write_lines(shared, [request()])
     secrets = ("CHECKOUT_CLIENT_ID", "CHECKOUT_CLIENT_SECRET")
+    await asyncio.to_thread(untyped.run, lambda: [os.environ.pop(name, None) for name in secrets])
     settings.write_text("".join(f"{name}={env[name]}\n" for name in secrets))
     settings.chmod(0o600)
     options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--env-file", settings)

@@ -14,7 +14,7 @@ import pytest
 from checkout_async.sandbox import Sandbox
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
-from tests.commands import AUTHENTICATE, Finished, finish, is_there, run, start, text_of, until, write_lines
+from tests.commands import AUTHENTICATE, PATIENCE, Finished, finish, is_there, run, start, text_of, until, write_lines
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +135,7 @@ async def test_sigterm_ends_it_on_a_silent_input_and_leaves_nothing_behind(
     await until(lambda: any(tmp_path.glob("*/dry-run.journal")))
     process.send_signal(signal.SIGTERM)
     # Standard input stays open.
-    assert await asyncio.wait_for(process.wait(), timeout=30) == 143
+    assert await asyncio.wait_for(process.wait(), timeout=PATIENCE) == 143
     assert [*tmp_path.iterdir()] == []
 
 

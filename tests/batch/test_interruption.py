@@ -17,6 +17,7 @@ from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import changed, client_of, job_of, request
 from tests.commands import (
     AUTHENTICATE,
+    PATIENCE,
     environment,
     finish,
     results_in,
@@ -93,7 +94,7 @@ class TestInterruption:
         process.stdin.write(json.dumps(request()).encode() + b"\n")
         await process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), timeout=30) == 130
+        assert await asyncio.wait_for(process.wait(), timeout=PATIENCE) == 130
         assert process.stderr is not None
         assert "1 records have a new result; the last line read was 1" in (await process.stderr.read()).decode()
 

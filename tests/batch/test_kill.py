@@ -59,7 +59,7 @@ def asked(sandbox: Sandbox) -> int:
     return sum(sandbox.count(name) for name in ("request_session", "get_session", "update_session"))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
     rng = random.Random(20261121)
     requests = make_requests(rng)

@@ -59,10 +59,10 @@ def compiled(generated_shop: Path) -> Compiled:
 def fragments_are_unchanged(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile them once for all tests that change only what was generated."""
 
-    def compile_once(_root: Path) -> Compiled:
+    def known(_root: Path) -> Compiled:
         return compiled
 
-    monkeypatch.setattr("codegen.__main__.compile_all", compile_once)
+    monkeypatch.setattr("codegen.__main__.compile_all", known)
 
 
 def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:

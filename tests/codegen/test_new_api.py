@@ -102,7 +102,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_an_api_of_three_operations_needs_files_in_openapi_and_one_accepted_snapshot(tmp_path: Path) -> None:
     for folder in FOLDERS:
         # With the bytecode: what does not change need not be compiled again.

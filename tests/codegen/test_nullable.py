@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestServer
 from checkout_async import CheckoutClient, SecretKey, errors
 from checkout_async._core.model import UNSET
 from codegen.compiler import compile_document
-from codegen.emit_models import emit_models
+from codegen.emit_models import emit_models, emit_strict
 from codegen.passes import run_passes
-from codegen.passes.levels import keep_enforced
+from codegen.passes.levels import keep_documented, keep_enforced
 from tests.codegen.support import (
     ITEM,
     ORDER,
@@ -170,6 +170,7 @@ def test_the_generator_writes_what_our_printer_writes(tmp_path: Path) -> None:
     root = write_fragments(tmp_path, {**SHOP, ORDER: NULLABLE})
     document = run_passes(compile_document(root / "openapi"))
     assert dict(members(emit_models(document))) == dict(printed(keep_enforced(document), likes=True))
+    assert dict(members(emit_strict(document))).items() <= dict(printed(keep_documented(document), likes=False)).items()
 
 
 def test_an_example_may_have_null(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ async def test_slots_are_evenly_spaced_and_a_process_waits_for_its_own(
 ) -> None:
     began = time.monotonic()
     for rates in (one, other, one, other):
-        assert await rates.acquire("writes", 50.0) == 0.0
-    assert time.monotonic() - began >= 0.06
+        assert await rates.acquire("writes", 20.0) == 0.0
+    assert time.monotonic() - began >= 0.15
 
 
 class Line:
@@ -106,7 +106,7 @@ class Line:
         self._rate = rate
         # The script reads the clock of Redis: this one is set by the test.
         self._script = self._redis.register_script(
-            slots.TAKE_A_SLOT.replace("redis.call('time')", "{tonumber(ARGV[4]), tonumber(ARGV[5])}")
+            slots.TAKE_A_SLOT.replace("redis.call('time')", "{tonumber(ARGV[5]), tonumber(ARGV[6])}")
         )
 
     def __enter__(self) -> Line:
@@ -118,7 +118,8 @@ class Line:
     def ask(self, at: float, *, has_place: bool = False) -> tuple[bool, float]:
         """Ask at a time; return whether there is a slot, and after how many seconds it is, or when to ask again."""
         seconds, fraction = divmod(round(at * 1e6), 1_000_000)
-        arguments = [slots.interval(self._rate), slots.AHEAD, int(has_place), seconds + 1_700_000_000, fraction]
+        arguments = [slots.interval(self._rate), slots.AHEAD, int(has_place), slots.BURST]
+        arguments += [seconds + 1_700_000_000, fraction]
         has_slot, wait = self._script(keys=["slots"], args=arguments)
         return bool(has_slot), wait / 1e6
 
@@ -168,7 +169,16 @@ def test_no_slot_is_given_out_for_more_than_a_second_ahead(line: Line) -> None:
     assert [until for has_slot, until in given if has_slot] == pytest.approx([number / 10 for number in range(11)])
 
 
-def test_an_idle_time_saves_no_slots(line: Line) -> None:
+def test_of_the_slots_that_nobody_took_a_twentieth_of_a_second_is_left(redis_url: str) -> None:
+    with Line(redis_url, 100.0) as line:
+        line.ask(0.0)
+        assert [line.ask(60.0) for _ in range(7)] == [(True, 0.0)] * 5 + [(True, 0.01), (True, 0.02)]
+        assert line.ask(60.045) == (True, 0.0), "asked late, and the next one is not later for that"
+        assert line.ask(60.045) == (True, 0.0)
+        assert line.ask(60.045) == (True, 0.005)
+
+
+def test_an_idle_time_saves_no_slots_at_a_low_rate(line: Line) -> None:
     line.ask(0.0)
     assert [line.ask(60.0) for _ in range(2)] == [(True, 0.0), (True, 0.1)]
 
@@ -200,7 +210,7 @@ async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
     one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    asked: list[Any] = []
+    asked: list[int] = []
 
     async def place(keys: list[str], args: list[int]) -> tuple[int, int]:
         asked.append(args[2])
@@ -359,6 +369,19 @@ async def test_a_redis_that_does_not_answer_is_asked_once_and_then_left_alone_fo
             assert connections == tried
 
 
+async def test_a_redis_that_does_not_answer_is_given_up_after_the_time_for_one_exchange(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def say_nothing(**_arguments: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "_TIMEOUT", 0.01)
+    monkeypatch.setattr(one, "_take_a_slot", say_nothing)
+    async with asyncio.timeout(10):
+        assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    assert "Redis fails (TimeoutError)" in caplog.text
+
+
 async def test_a_wrong_password_is_logged_without_it(caplog: pytest.LogCaptureFixture, redis_url: str) -> None:
     host = redis_url.rpartition("@")[2]
     async with RedisRateLimiter(f"redis://:open-sesame@{host}", "vkuhvk4v") as rates:
@@ -430,13 +453,16 @@ async def test_without_redis_each_process_keeps_its_part_of_the_rate(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(module, "random", SimpleNamespace(random=lambda: 0.25))
     async with RedisRateLimiter(f"redis://127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v", processes=4) as rates:
+        assert await rates.acquire("writes", 2.0) == 0.5, "not all processes at once"
+        assert await rates.acquire("reads", 2.0) == 0.5
+        now = 1000.5
         assert await rates.acquire("writes", 2.0) == 0.0
-        assert await rates.acquire("reads", 2.0) == 0.0
         assert await rates.acquire("writes", 2.0) == 2.0
-        now = 1001.5
-        assert await rates.acquire("writes", 2.0) == 0.5
         now = 1002.0
+        assert await rates.acquire("writes", 2.0) == 0.5
+        now = 1002.5
         assert await rates.acquire("writes", 2.0) == 0.0
         now = 1006.0  # Redis is asked again, and fails again
         assert await rates.acquire("writes", 2.0) == 0.0

@@ -16,5 +16,6 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `cancellation.py` ends calls early, in each way in which a program can;
 - `oracles.py`, `oracles_services.py`, `batch_oracles.py` and `threeds_oracles.py` compare what was answered with what
   the API did;
+- `scale/` has a world of its own, in which a thousand clients share rates and a token;
 - `defects/` plants known mistakes, each of which the oracles must find; `checks.py` names the single checks.
 """

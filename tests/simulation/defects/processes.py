@@ -121,7 +121,7 @@ def closed_client_cannot_be_told_from_an_outage() -> Generator[None]:
     """A call with a closed client ends as if the API could not be reached, so that it looks worth another try."""
     genuine = Lifetime.check
 
-    def check(self: Lifetime) -> None:
+    def check_open(self: Lifetime) -> None:
         try:
             genuine(self)
         except errors.ClientClosed:
@@ -130,7 +130,7 @@ def closed_client_cannot_be_told_from_an_outage() -> Generator[None]:
             return
         raise errors.ConnectFailed(message)
 
-    with replaced(Lifetime, "check", check):
+    with replaced(Lifetime, "check", check_open):
         yield
 
 
