@@ -22,7 +22,7 @@ from checkout_async._core.model import UNSET, RequestModel, fields_of, known_val
 from checkout_async._core.validation import SEND_ANYWAY, encode, explain, pack
 from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import SecretBytes, clears_frames
+from checkout_async.redaction import SecretBytes, clears_frames, sanitize
 
 __all__ = ["MAX_SIZE", "Upload", "encode_multipart", "text_members"]
 
@@ -169,9 +169,9 @@ def _check(operation: str, members: dict[str, object], type_: Any) -> object:
 
 def _part(operation: str, name: str, value: object) -> Iterator[bytes]:
     """Yield the lines of a part: its headers, an empty one, and its content."""
-    disposition = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    disposition = b'Content-Disposition: form-data; name="%b"' % _utf8(operation, name, _quoted(name))
     if isinstance(value, Upload):
-        yield f'{disposition}; filename="{_quoted(value.filename)}"'.encode("utf-8", "replace")
+        yield disposition + f'; filename="{_quoted(value.filename)}"'.encode("utf-8", "replace")
         yield f"Content-Type: {value.content_type}".encode()
         yield b""
         yield bytes(value.content)
@@ -180,9 +180,19 @@ def _part(operation: str, name: str, value: object) -> Iterator[bytes]:
     if not isinstance(text, str):
         reason = f"must be a text or an Upload, not {type(value).__name__}"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
-    yield disposition.encode("utf-8", "replace")
+    yield disposition
     yield b""
-    yield text.encode("utf-8", "replace")
+    yield _utf8(operation, name, text)
+
+
+def _utf8(operation: str, name: str, text: str) -> bytes:
+    """Return a text as UTF-8. Raises InvalidRequest for half a surrogate pair: the API would read another text."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        reason = "contains a lone surrogate and cannot be encoded as UTF-8"
+    shown = sanitize(name)
+    raise InvalidRequest(f"{operation}: {shown} {reason}", operation=operation, path=shown, reason=reason)
 
 
 def _quoted(text: str) -> str:

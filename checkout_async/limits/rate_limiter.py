@@ -81,6 +81,7 @@ class RedisRateLimiter:
         "_processes",
         "_redis",
         "_take_a_slot",
+        "_unused",
     )
 
     @clears_frames
@@ -106,6 +107,8 @@ class RedisRateLimiter:
         # By kind: when this process is to ask again, and when its next request may be sent without Redis.
         self._places: dict[str, float] = {}
         self._next_alone: dict[str, float] = {}
+        # By kind: the slot of a request that was cancelled while it waited for it.
+        self._unused: dict[str, float] = {}
 
     async def acquire(self, kind: str, rate: float) -> float:
         """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again.
@@ -116,6 +119,9 @@ class RedisRateLimiter:
         self._process.check()
         if time.monotonic() < self._paused_until:
             return self._alone(kind, rate)
+        if (slot := self._unused.pop(kind, -math.inf)) > time.monotonic():
+            await self._wait_for(kind, slot)
+            return 0.0
         # Redis has a place in its line for this process: it gets no second one meanwhile.
         if (wait := self._places.get(kind, -math.inf) - time.monotonic()) > 0:
             return wait
@@ -134,7 +140,7 @@ class RedisRateLimiter:
             self._places[kind] = time.monotonic() + wait
             return wait
         if wait > 0:
-            await anyio.sleep(wait)
+            await self._wait_for(kind, time.monotonic() + wait)
         return 0.0
 
     async def check(self) -> None:
@@ -189,6 +195,17 @@ class RedisRateLimiter:
         )
         has_slot, wait = await await_reply(cast("Awaitable[tuple[int, int]]", reply))
         return bool(has_slot), wait / 1e6
+
+    async def _wait_for(self, kind: str, slot: float) -> None:
+        """Wait for a slot. If the caller is cancelled meanwhile, the next one gets it.
+
+        Else callers that wait for less than what Redis gives out ahead would each move the next slot beyond their end.
+        """
+        try:
+            await anyio.sleep(slot - time.monotonic())
+        except BaseException:
+            self._unused[kind] = slot
+            raise
 
     def _alone(self, kind: str, rate: float) -> float:
         """Keep this process's part of the rate, without Redis."""

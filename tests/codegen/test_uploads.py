@@ -210,6 +210,9 @@ async def test_off_sends_what_was_given(folder: Path, monkeypatch: pytest.Monkey
     assert [(each.name, each.content) for each in await shop.parts()] == [("new", b"x"), ("file", b"y")]
     with pytest.raises(errors.InvalidRequest, match="new must be a text or an Upload, not int"):
         await upload(folder, monkeypatch, shop, {"new": 5}, validate="off")
+    with pytest.raises(errors.InvalidRequest, match="new contains a lone surrogate"):
+        await upload(folder, monkeypatch, shop, {"new": "half \ud800"}, validate="off")
+    assert len(shop.bodies) == 1
 
 
 @pytest.mark.parametrize(

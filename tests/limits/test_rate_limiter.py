@@ -14,6 +14,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, cast
 
+import anyio
 import pytest
 
 from checkout_async import processes
@@ -226,6 +227,33 @@ async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
     now = 1002.0
     assert await one.acquire("writes", 10.0) == 2.0
     assert asked == [0, 0, 1]
+
+
+async def test_the_slot_of_a_cancelled_request_is_that_of_the_next_one(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    asked: list[Any] = []
+
+    async def slot_in_a_minute(keys: list[str], args: list[int]) -> tuple[int, int]:
+        asked.append(keys[0])
+        return 1, 60_000_000
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(one, "_take_a_slot", slot_in_a_minute)
+    for _ in range(2):
+        with anyio.move_on_after(0.01):
+            await one.acquire("writes", 10.0)
+        now += 29.9995
+    with anyio.fail_after(5):
+        assert await one.acquire("writes", 10.0) == 0.0
+    assert len(asked) == 1
+    with anyio.move_on_after(0.01):
+        await one.acquire("writes", 10.0)
+    now += 61.0
+    with anyio.move_on_after(0.01):
+        await one.acquire("writes", 10.0)
+    assert len(asked) == 3, "a slot that has passed is not used"
 
 
 async def test_its_keys_in_redis_have_the_prefix(redis_url: str) -> None:
