@@ -81,7 +81,9 @@ class TestHelp:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-        assert "pip install 'checkout-async[cli]'" in done.stdout or re.fullmatch(r"\d+\.\d+\.\S+\n", done.stdout)
+        # Only a settings file needs python-dotenv: the help is whole without it.
+        shown = "Usage: checkout-async" if missing == "dotenv" else "pip install 'checkout-async[cli]'"
+        assert shown in done.stdout or re.fullmatch(r"\d+\.\d+\.\S+\n", done.stdout)
 
     @pytest.mark.parametrize(
         ("words", "found"), [("checkout-async sa", "sandbox"), ("checkout-async call request_p", "request_payment")]

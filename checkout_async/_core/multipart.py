@@ -73,6 +73,18 @@ class Upload:
     def __repr__(self) -> str:
         return f"Upload({self.content_type}, {len(self.content)} bytes)"
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what may be shown: some tools write it. A file's name may be a person's."""
+        return {"content_type": self.content_type, "size": len(self.content)}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickles and copies are whole."""
+        return _restore, (bytes(self.content), self.filename, self.content_type)
+
+
+def _restore(content: bytes, filename: str, content_type: str) -> Upload:
+    return Upload(content, filename=filename, content_type=content_type)
+
 
 def _read(content: object) -> bytes:
     if isinstance(content, bytes | bytearray | memoryview):

@@ -71,6 +71,7 @@ def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
         f"{GENERATED}/__init__.py",
         f"{GENERATED}/dicts/__init__.py",
         f"{GENERATED}/dicts/shop.py",
+        f"{GENERATED}/facts.py",
         f"{GENERATED}/models/__init__.py",
         f"{GENERATED}/models/shop.py",
         f"{GENERATED}/operations/__init__.py",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
+import pickle
 import threading
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -256,6 +258,14 @@ def test_a_file_without_a_buffer_is_read_to_its_end() -> None:
         finally:
             file.close()
             writer.join()
+
+
+@pytest.mark.parametrize("content", [b"%PDF", b""], ids=["some", "empty"])
+def test_copies_and_pickles_are_whole_and_what_a_tool_writes_shows_no_name(content: bytes) -> None:
+    upload = Upload(content, filename="ada-lovelace.pdf")
+    for other in (copy.copy(upload), copy.deepcopy(upload), pickle.loads(pickle.dumps(upload))):
+        assert (other.content, other.filename, other.content_type) == (content, "ada-lovelace.pdf", "application/pdf")
+    assert "lovelace" not in f"{upload!r} {upload.__getstate__()}"
 
 
 def test_an_upload_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
