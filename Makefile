@@ -35,7 +35,7 @@ demo: $(VENV)/.cli ## Authenticate a batch of 3000 test cards through the SDK ag
 shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator, and print its address.
 	@$(BIN)/python -m examples.shop
 
-test: $(VENV)/.test ## Run all tests (four minutes), and print the slowest ten.
+test: $(VENV)/.test ## Run all tests (six minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
 check: $(VENV)/.dev ## Check in one minute: style, layers, generated code, and the tests that are neither slow nor costly.
