@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 SIMULATE := .venv-simulate
 ENGINES := .venv-engines
+ARQ := .venv-arq
 GENERATOR := .venv-generator
 BENCH := .venv-bench
 DOCS := .venv-docs
@@ -24,7 +25,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines try-arq generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +39,7 @@ shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator,
 test: $(VENV)/.test ## Run all tests (six minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev ## Check in one minute: style, layers, generated code, and the tests that are neither slow nor costly.
+check: $(VENV)/.dev ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
@@ -86,6 +87,10 @@ simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eig
 
 engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark and Ray (1 GB; Spark needs Java 17).
 	@$(ENGINES)/bin/python scripts/try_engines.py
+
+try-arq: $(ARQ)/.ready ## Run the arq worker of docs/workers.md with real arq and redis-server.
+	@scripts/install_redis
+	@PYTHONPATH=. $(ARQ)/bin/python scripts/try_arq.py
 
 generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
@@ -180,7 +185,7 @@ release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names i
 	@$(BIN)/python scripts/release.py $(STEPS)
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) $(DOCS) $(GENERATOR) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(ARQ) $(BENCH) $(DOCS) $(GENERATOR) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -237,6 +242,13 @@ $(ENGINES)/.ready: $(VENV)/.python pyproject.toml
 	@$(PYTHON) -m venv $(ENGINES)
 	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
 	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group engines
+	@touch $@
+
+$(ARQ)/.ready: $(VENV)/.python pyproject.toml
+	@echo "Setting up $(ARQ) ..."
+	@$(PYTHON) -m venv $(ARQ)
+	@$(ARQ)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(ARQ)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[sandbox]' --group arq
 	@touch $@
 
 $(BENCH)/.ready: $(VENV)/.python pyproject.toml

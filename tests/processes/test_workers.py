@@ -24,7 +24,7 @@ from typing import Any, cast
 import pytest
 
 from checkout_async import CheckoutClient
-from checkout_async.sandbox import Sandbox, payment_card
+from checkout_async.sandbox import Sandbox
 from tests.commands import environment
 from tests.documents import python_blocks
 from tests.processes.children import fork, loop_in_thread
@@ -39,7 +39,7 @@ BLOCKS = python_blocks(PAGE)
 MODULES = {match[1]: block for block in BLOCKS if (match := re.match(r"# (\w+)\.py\b", block))}
 CELLS = [block for block in BLOCKS if block.startswith("# cell")]
 ORDER = {
-    "source": {"type": "card", "number": payment_card("approved"), "expiry_month": 1, "expiry_year": 2030},
+    "source": {"type": "token", "token": "tok_4gzeau5o2uqubbk6fufs3m7p54"},
     "amount": 6540,
     "currency": "GBP",
     "capture": False,
@@ -145,7 +145,7 @@ def test_celery(simulator: Running) -> None:
 
 
 def test_arq(simulator: Running) -> None:
-    """Play arq's part, since its version of redis-py excludes the one of the extra `redis`."""
+    """Play arq's part, since its version of redis-py excludes the one of the extra `redis`: `make try-arq` is real."""
     settings = load("worker").WorkerSettings
 
     async def work() -> set[str]:
