@@ -88,7 +88,9 @@ class TestInterruption:
         written = json.loads(await asyncio.to_thread(text_of, report))
         done = await finish(process)
         assert done.code == 143
-        assert (written["stopped"], written["records"]) == ("ended by SIGTERM", len(sandbox.sessions))
+        results = results_in(text_of(target))
+        assert (written["stopped"], written["records"]) == ("ended by SIGTERM", len(results))
+        assert {each["session_id"] for each in results.values() if "session_id" in each} == set(sandbox.sessions)
         assert "authenticated" in done.out
 
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:

@@ -210,8 +210,9 @@ class TestAnInterruptedRun:
         await until(lambda: batch.asked["request_session"] >= 6)
         process.send_signal(signal.SIGINT)
         stopped = await finish(process)
-        reported = batch.results()
-        assert (stopped.code, len(reported) < 40) == (130, True)
+        assert (stopped.code, len(batch.results()) < 40) == (130, True)
+        # A record that was about to be sent when the signal came is `failed`, and sent when the run goes on.
+        reported = {line: result for line, result in batch.results().items() if "session_id" in result}
         assert "to continue, run the same command with --resume" in stopped.err
         assert (await batch.run("--resume")).code == 0
         assert [*batch.results()] == [*range(1, 41)]
