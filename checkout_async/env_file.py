@@ -7,14 +7,13 @@ import stat
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from checkout_async.environment import SECRET_VARIABLES
 from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.redaction import Secret
 
 __all__ = ["Environ", "read_environ"]
-
-_SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY", "CHECKOUT_REDIS_URL")
 
 
 class Environ(dict[str, str]):
@@ -31,8 +30,8 @@ def read_environ(path: Path | None, warn: Callable[[str], object]) -> Environ:
     MissingExtra without python-dotenv.
     """
     found = os.environ if path is None else _read(path, warn) | os.environ
-    # A traceback may show the locals of whoever has them.
-    return Environ({name: Secret(value) if name in _SECRETS else str(value) for name, value in found.items()})
+    # Callers keep them in local variables, which a traceback may show.
+    return Environ({name: Secret(value) if name in SECRET_VARIABLES else str(value) for name, value in found.items()})
 
 
 def _read(path: Path, warn: Callable[[str], object]) -> Environ:
@@ -55,6 +54,6 @@ def _read(path: Path, warn: Callable[[str], object]) -> Environ:
         raise ConfigurationError(f"cannot read the settings file {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"the settings file {path} is not valid UTF-8; save it as UTF-8") from None
-    if mode & stat.S_IROTH and any(name in settings for name in _SECRETS):
+    if mode & stat.S_IROTH and any(name in settings for name in SECRET_VARIABLES):
         warn(f"every user of this machine can read the secrets in {path}: chmod 600 it")
     return settings

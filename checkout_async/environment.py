@@ -9,16 +9,17 @@ from checkout_async.auth.token_store import TokenStore
 from checkout_async.errors import ConfigurationError
 from checkout_async.redaction import Secret, clears_frames
 
-__all__ = ["checkout_variables", "credentials_from_env"]
+__all__ = ["SECRET_VARIABLES", "checkout_variables", "credentials_from_env"]
 
-_SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
+SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY", "CHECKOUT_REDIS_URL"})
+"""Those with a secret; the URL of Redis contains a password."""
 
 
 @clears_frames
 def checkout_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the `CHECKOUT_…` variables only, so that a traceback that shows the locals shows no other secret."""
     own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
-    return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
+    return {name: Secret(value) if name in SECRET_VARIABLES else value for name, value in own.items()}
 
 
 @clears_frames
