@@ -54,7 +54,7 @@ OWN: Final = Target()
 
 
 def parse_package(name: str) -> Target:
-    """Return the target of a package of another name, which may have dots. Raises ValueError for what is no name."""
+    """Return the target of a package of another name, which may have dots. Raises ValueError if it is not valid."""
     parts = name.split(".")
     # Python looks for the module of the normalized name (NFKC), and not for a folder with the other one.
     is_usual = unicodedata.is_normalized("NFKC", name)

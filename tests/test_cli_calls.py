@@ -309,8 +309,13 @@ class TestDoctor:
         ("headers", "check", "text", "advice"),
         [
             ("X: " + 70_000 * "x", "connection", "sends headers of over 64 KiB", "Check the address"),
-            ("Date: yesterday", "clock", "the server's Date is no date", "Compare this machine's clock"),
-            ("Date: Sat, 28 Nov 2026 10:00:00 +9999999999999", "clock", "the server's Date is no date", "Compare this"),
+            ("Date: yesterday", "clock", "the server's `Date` header is not a date", "Compare this machine's clock"),
+            (
+                "Date: Sat, 28 Nov 2026 10:00:00 +9999999999999",
+                "clock",
+                "the server's `Date` header is not a date",
+                "Compare this",
+            ),
         ],
         ids=["long", "word", "zone"],
     )

@@ -31,7 +31,7 @@ def committed() -> list[PurePosixPath]:
     return [PurePosixPath(name) for name in done.stdout.split("\0") if name]
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an sdist is no repository")
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an sdist has no git history")
 def test_git_holds_no_picture_outside_docs_images_and_nothing_built() -> None:
     files = [path for path in committed() if (ROOT / path).is_file()]
     assert len(files) > 500

@@ -186,7 +186,12 @@ def _check_clock(date: str) -> Finding:
         difference = time.time() - theirs.timestamp()
     except (ValueError, OverflowError):
         advice = "Compare this machine's clock with another one, or set it with NTP. A proxy may have changed the date."
-        return Finding("clock", ok=False, text="the server's Date is no date, so it says nothing", advice=advice)
+        return Finding(
+            "clock",
+            ok=False,
+            text="the server's `Date` header is not a date, so the clocks cannot be compared",
+            advice=advice,
+        )
     if abs(difference) <= _MAX_CLOCK_ERROR:
         return Finding("clock", ok=True, text="this machine and the server agree")
     text = f"this machine is {abs(difference):.0f} s {'ahead of' if difference > 0 else 'behind'} the server"

@@ -9,7 +9,7 @@ many intervals rounds nothing.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
 - A slot that nobody took is not lost at once: the twentieth of a second before now can still be given out. Processes
   that ask some milliseconds late do not lower the rate. In any t seconds there are rate * t + max(1, rate / 20) slots.
-- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks. When one is lost
+- A place is not a slot. If those in line do not come, the next slots are given to newcomers. When a slot is lost
   that nobody took, the line begins anew.
 """
 

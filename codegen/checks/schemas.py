@@ -107,7 +107,7 @@ def _check_one_way(name: str, member: Object, origin: Origin, problems: Problems
 
 
 def _refuse_one_way(schema: Object, what: str, problems: Problems) -> None:
-    """Report a direction of what is no member: a body has its members, and they have all that is in them."""
+    """Report `readOnly` or `writeOnly` where it has no effect: on anything but a member of a body."""
     for key in sorted({*ONE_WAY.values()} & schema.keys()):
         problems.add(schema.at(key), f"'{key}' is for a member, not for {what}")
 

@@ -35,7 +35,7 @@ def token_path(document: Object) -> str:
 
 
 def url_path(url: str) -> str:
-    """Return the path of a URL; empty if it has none, or is no URL."""
+    """Return the path of a URL; empty if it has none, or if the text is not a URL."""
     try:
         return urlsplit(url).path
     except ValueError:

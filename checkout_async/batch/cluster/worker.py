@@ -63,7 +63,7 @@ class PartitionSettings:
     """The settings of all partitions of a run.
 
     The `concurrency` of the `options` is that of one partition. `rate` is the account's, in reads a second and as many
-    writes; None is no limit. Workers share the rate through Redis. Without Redis, or while it cannot be reached, it is
+    writes; None means no limit. Workers share the rate through Redis. Without Redis, or during an outage of it, it is
     divided by `parallelism`, the number of partitions that run at the same time. A partition waits up to `lock_timeout`
     seconds for another worker to release its journal. `env_file` is a file on each worker with `CHECKOUT_...` settings,
     of which only the name travels; the worker's environment wins. Raises ConfigurationError, also for `retry_unknown`:
