@@ -38,6 +38,12 @@ _GRACE = 1.0
 _SHARED_TIMEOUT = 2.0
 """A shared limiter that does not answer in this many seconds is ignored."""
 
+_SHORTEST_SLEEP = 1e-6
+"""In a shorter time, a clock may not move at all: then a wait for a permit would be a busy loop.
+
+A sleep of half the last digit of the event loop's time in floating point has no effect, for example.
+"""
+
 _RECOVERY = 60.0
 """A lowered rate grows linearly, at a speed that takes it from zero to the full rate in this many seconds."""
 
@@ -132,7 +138,7 @@ class Throttle:
             await self._wait_until_due()
             if self._shared is not None:
                 while (wait := await self._shared()) > 0:
-                    await self._clock.sleep(wait)
+                    await self._sleep(wait)
                 # A 429 may have arrived in the meantime.
                 await self._wait_until_due()
             # No await from here on: a cancellation cannot come between taking the permit and returning it.
@@ -149,7 +155,10 @@ class Throttle:
     async def _wait_until_due(self) -> None:
         # A loop, since a 429 may move the time while this sleeps.
         while (wait := self._gcra.earliest(now := self._clock.monotonic()) - now) > 0:
-            await self._clock.sleep(wait)
+            await self._sleep(wait)
+
+    async def _sleep(self, wait: float) -> None:
+        await self._clock.sleep(max(wait, _SHORTEST_SLEEP))
 
 
 class RetryBudget:

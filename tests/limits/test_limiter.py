@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkout_async.clock import Clock
 from checkout_async.config import Limits
 from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle, _Gcra
 from tests.transport.virtual_time import VirtualTime, settle
@@ -102,6 +103,24 @@ async def test_callers_get_their_permits_in_order_of_arrival_one_interval_apart(
     waiters.arrive(5)
     await time.advance(1.0)
     assert waiters.granted == [(0, 0.0), (1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)]
+
+
+async def test_a_wait_that_the_clock_cannot_measure_is_no_busy_loop() -> None:
+    """The simulation found it: at t = 64 s, a sleep of 7e-15 s ended at once, and the wait was the same again."""
+    slept: list[float] = []
+    now = 64.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds if seconds >= 1e-9 else 0.0
+        assert len(slept) < 10
+
+    throttle = Throttle(1.0, Clock(monotonic=lambda: now, sleep=sleep))
+    assert throttle.try_acquire()
+    now = math.nextafter(65.0, 0.0)
+    await throttle.acquire()
+    assert len(slept) == 1
 
 
 async def test_no_caller_overtakes_those_who_wait() -> None:

@@ -30,6 +30,9 @@ from tests.simulation.world import Universe, live
 _MOST_SEEDS = 60
 """A planted defect must be found within this many seeds."""
 
+_SHRINKING = 60.0
+"""Seconds to look for a smaller schedule that fails."""
+
 # What a patch raises whose target has changed. A process that fails with one is no mistake that an oracle has found.
 _BROKEN: Final = ("TypeError", "AttributeError", "NameError", "ImportError")
 
@@ -74,10 +77,11 @@ def _explore(seeds: Iterator[int]) -> int:
     fired, outcome = Counter[str](), Counter[str]()
     hours, ran = 0.0, 0
     for seed in seeds:
+        began = time.perf_counter()
         result = run(seed)
         ran += 1
         if result.error is not None:
-            return _report(seed, result)
+            return _report(seed, result, time.perf_counter() - began)
         universe: Universe = result.value
         hours += universe.hours
         fired += universe.edge.fired
@@ -90,12 +94,18 @@ def _explore(seeds: Iterator[int]) -> int:
     return 0
 
 
-def _report(seed: int, result: simloom.RunResult) -> int:
-    """Print a failure with the smallest schedule that still fails, and how to replay it."""
+def _report(seed: int, result: simloom.RunResult, seconds: float) -> int:
+    """Print a failure, how to replay it, and the smallest schedule that still fails, as far as a minute finds it.
+
+    `seconds` is how long the run took.
+    """
     print(f"seed {seed}: {type(result.error).__name__}: {result.error}")
-    print(f"replay it: make simulate REPLAY={seed}")
-    shrunk = simloom.shrink(live, result, max_runs=200, virtual_time=True, seed_randomness=True, **_OPTIONS)
+    replay = f"replay it: make simulate REPLAY={seed}"
+    print(replay, flush=True)
+    runs = min(200, int(_SHRINKING / seconds))
+    shrunk = simloom.shrink(live, result, max_runs=runs, virtual_time=True, seed_randomness=True, **_OPTIONS)
     print("\n".join(shrunk.describe().splitlines()[:40]))
+    print(replay)  # again, for who reads only the end of a log
     return 1
 
 
