@@ -6,6 +6,7 @@ Copy what you need. `create_app` shows how the parts fit together.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,9 @@ CHECKOUT = web.AppKey("CHECKOUT", CheckoutClient)
 """The client: `request.app[CHECKOUT]`."""
 
 MAX_BODY = 64 * 1024
+
+PAGE_LIFETIME = 60 * 60
+"""Seconds after which the page of an order ends: longer than any challenge, and much shorter than a key lives."""
 
 
 async def client(app: web.Application) -> AsyncGenerator[None]:
@@ -50,8 +54,9 @@ class ThreeDSEndpoints:
     """The three endpoints of 3D Secure: the page of an order, and the notifications of method and challenge.
 
     `address` is the shop's URL for browsers. `finish` returns the page for a result; it is called again when the
-    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. Drivers are kept
-    in this process; docs/threeds.md says how to keep them elsewhere.
+    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. That key lives 24
+    hours, so the page must end before: one that a browser restores the next day would pay again. Drivers are kept in
+    this process; docs/threeds.md says how to keep them elsewhere.
     """
 
     def __init__(
@@ -59,7 +64,8 @@ class ThreeDSEndpoints:
     ) -> None:
         self._address = address
         self._finish = finish
-        self._drivers: dict[str, threeds.Driver] = {}  # by an order number that cannot be guessed
+        # When the page ends, and the driver, by an order number that cannot be guessed.
+        self._orders: dict[str, tuple[float, threeds.Driver]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -85,7 +91,8 @@ class ThreeDSEndpoints:
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
-        self._drivers[order] = driver
+        self._forget_old()
+        self._orders[order] = (time.time() + PAGE_LIFETIME, driver)
         raise web.HTTPSeeOther(f"/3ds/{order}")
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -119,9 +126,15 @@ class ThreeDSEndpoints:
         return _response(threeds.leave_iframe_page(f"/3ds/{request.match_info['order']}"))
 
     def _driver(self, request: web.Request) -> threeds.Driver:
-        if (driver := self._drivers.get(request.match_info["order"])) is None:
+        self._forget_old()
+        if (found := self._orders.get(request.match_info["order"])) is None:
             raise web.HTTPNotFound
-        return driver
+        return found[1]
+
+    def _forget_old(self) -> None:
+        now = time.time()
+        for order in [order for order, (end, _) in self._orders.items() if end <= now]:
+            del self._orders[order]
 
 
 def _response(page: threeds.ThreeDSPage) -> web.Response:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
@@ -108,21 +109,40 @@ def ordered(browser: Browser) -> tuple[str, Html]:
     return shown.path, html
 
 
-def test_a_cardholder_is_fingerprinted_challenged_and_pays_once(
-    browser: Browser, checkout_sandbox: ThreadedSandbox
-) -> None:
+def passed(browser: Browser, sandbox: ThreadedSandbox) -> str:
+    """Order, and pass the challenge; return the path of the order."""
     path, waiting = ordered(browser)
     assert browser.post(f"{path}/method", notified(waiting)).status == 200
     challenge = Html(browser.get(path).text)
     assert set(challenge.fields) == {"creq"}
-    (session_id,) = checkout_sandbox.sessions
-    back = checkout_sandbox.cardholder.complete_challenge(session_id)
+    (session_id,) = sandbox.sessions
+    back = sandbox.cardholder.complete_challenge(session_id)
     assert back.notification_url == f"https://shop.example{path}/challenge"
     onward = browser.post(f"{path}/challenge", {"cres": back.cres})
     assert Html(onward.text).only("script")["data-to"] == path
+    return path
+
+
+def test_a_cardholder_is_fingerprinted_challenged_and_pays_once(
+    browser: Browser, checkout_sandbox: ThreadedSandbox
+) -> None:
+    path = passed(browser, checkout_sandbox)
     assert [browser.get(path).text for _ in range(2)] == ["Thank you."] * 2
     assert len(checkout_sandbox.payments) == 1
+    (session_id,) = checkout_sandbox.sessions
     assert checkout_sandbox.sessions[session_id].channel_data["user_agent"]
+
+
+def test_a_page_that_is_restored_the_next_day_does_not_pay_again(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = passed(browser, checkout_sandbox)
+    assert browser.get(path).text == "Thank you."
+    for module in (aiohttp_checkout, starlette_checkout):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=checkout_sandbox.clock.now), raising=False)
+    checkout_sandbox.advance(25 * 3600)  # the key of the payment has expired
+    assert browser.get(path).status == 404
+    assert len(checkout_sandbox.payments) == 1
 
 
 def test_forgeries_and_guesses_are_refused(browser: Browser) -> None:
