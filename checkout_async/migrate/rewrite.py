@@ -98,7 +98,7 @@ class _Rewriter(cst.CSTTransformer):
                 return self._replace(original_node.value, api, ours)
             if name not in TEXTS:
                 self._note(original_node, f"{name} has no counterpart; see docs/migrating.md")
-            elif not m.matches(self.get_metadata(ParentNodeProvider, original_node), m.Attribute()):
+            elif not isinstance(self.get_metadata(ParentNodeProvider, original_node), cst.Attribute):
                 self._note(original_node, f"{name} is a text here: use its value")
         elif name in ERRORS:
             return self._replace(original_node.value, "errors", ERRORS[name])
@@ -207,7 +207,9 @@ class _Rewriter(cst.CSTTransformer):
 
     def _is_in_lambda(self, node: cst.CSTNode) -> bool:
         while not isinstance(node, cst.Module | cst.FunctionDef | cst.Lambda):
-            node = self.get_metadata(ParentNodeProvider, node)
+            parent = self.get_metadata(ParentNodeProvider, node)
+            assert isinstance(parent, cst.CSTNode)
+            node = parent
         return isinstance(node, cst.Lambda)
 
     # Objects
