@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -80,14 +80,17 @@ class ThreeDSEndpoints:
 
         `session_request` lacks `completion`. `browser` is the form field that `threeds.BROWSER_SCRIPT` fills in.
         """
+        try:  # first: no browser sends anything else, and a session costs money
+            values = threeds.read_browser_values(browser)
+            channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
+        except errors.MalformedMessage as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
         order, checkout = secrets.token_urlsafe(16), request.app[CHECKOUT]
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
         session = await checkout.sessions.request_session(
             sessions.SessionRequest.from_dict({**session_request, "completion": completion})
         )
-        values = threeds.read_browser_values(browser)
-        channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
@@ -120,7 +123,7 @@ class ThreeDSEndpoints:
         """Pass a notification to the driver, and make the window around the iframe load the next step."""
         driver = self._driver(request)
         try:
-            await driver.advance(read(await request.post()))
+            await driver.advance(read(await form_of(request)))
         except errors.MalformedMessage as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         return _response(threeds.leave_iframe_page(f"/3ds/{request.match_info['order']}"))
@@ -137,6 +140,14 @@ class ThreeDSEndpoints:
             del self._orders[order]
 
 
+async def form_of(request: web.Request) -> Mapping[str, Any]:
+    """Return the fields of a form."""
+    try:
+        return await request.post()
+    except ValueError:  # no browser sends that
+        raise web.HTTPBadRequest from None
+
+
 def _response(page: threeds.ThreeDSPage) -> web.Response:
     return web.Response(body=page.html.encode(), headers=page.headers)
 
@@ -145,6 +156,8 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
     """Return a shop that takes a stored card (`src_...`), authenticates it, and charges it."""
 
     async def finish(request: web.Request, order: str, result: threeds.ThreeDSResult) -> web.Response:
+        if result.verdict is threeds.Verdict.UNDECIDED:  # another card now could mean two payments
+            return web.Response(text="Your bank has not decided yet.", headers={"Refresh": "5"})
         if not result.authenticated:
             return web.Response(text="Please choose another card.", status=402)
         payment = await request.app[CHECKOUT].payments.request_payment(
@@ -160,7 +173,7 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
         return web.Response(text="Thank you." if payment.approved else "Please choose another card.")
 
     async def pay(request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await form_of(request)
         order = {"source": {"type": "id", "id": INSTRUMENT}, "amount": AMOUNT, "currency": "GBP"}
         return await endpoints.begin(request, order, str(form.get("threeds_browser", "")))
 

@@ -89,6 +89,12 @@ class ThreeDSEndpoints:
 
         `session_request` lacks `completion`. `browser` is the form field that `threeds.BROWSER_SCRIPT` fills in.
         """
+        peer = request.client.host if request.client else ""
+        try:  # first: no browser sends anything else, and a session costs money
+            values = threeds.read_browser_values(browser)
+            channel_data = threeds.browser_channel_data(request.headers, peer, values)
+        except errors.MalformedMessage as error:
+            raise HTTPException(400, str(error)) from None
         order = secrets.token_urlsafe(16)
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
@@ -96,8 +102,6 @@ class ThreeDSEndpoints:
         session = await checkout.sessions.request_session(
             sessions.SessionRequest.from_dict({**session_request, "completion": completion})
         )
-        peer = request.client.host if request.client else ""
-        channel_data = threeds.browser_channel_data(request.headers, peer, threeds.read_browser_values(browser))
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
@@ -150,7 +154,10 @@ class ThreeDSEndpoints:
 
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of a form as browsers post it. Starlette's own `form()` needs python-multipart."""
-    return dict(parse_qsl((await _body(request)).decode("ascii", "replace"), max_num_fields=20))
+    try:
+        return dict(parse_qsl((await _body(request)).decode("ascii", "replace"), max_num_fields=20))
+    except ValueError:  # no browser sends that
+        raise HTTPException(400) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -167,6 +174,8 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
     """Return a shop that takes a stored card (`src_...`), authenticates it, and charges it."""
 
     async def finish(request: Request, order: str, result: threeds.ThreeDSResult) -> Response:
+        if result.verdict is threeds.Verdict.UNDECIDED:  # another card now could mean two payments
+            return Response("Your bank has not decided yet.", headers={"Refresh": "5"})
         if not result.authenticated:
             return Response("Please choose another card.", 402)
         checkout: CheckoutClient = request.state.checkout

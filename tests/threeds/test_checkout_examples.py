@@ -18,7 +18,7 @@ from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, amount
 from checkout_async.testing import ThreadedSandbox
 from examples import aiohttp_checkout, starlette_checkout
-from tests.threeds.support import Html
+from tests.threeds.support import Html, skip_waits
 
 VALUES = {"language": "en-GB", "screenHeight": 1080, "screenWidth": 1920, "timezoneOffset": 0}
 
@@ -153,6 +153,44 @@ def test_forgeries_and_guesses_are_refused(browser: Browser) -> None:
     assert "threeDSMethodData" in Html(browser.get(path).text).fields
     assert browser.get("/3ds/guessed").status == 404
     assert browser.post("/3ds/guessed/method", {"threeDSMethodData": "x"}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind"),
+    [
+        ("/method", b"&".join([b"a=b"] * 21), "application/x-www-form-urlencoded"),
+        ("/challenge", b"\xff\xfe=%ff", "application/x-www-form-urlencoded"),
+        ("/challenge", b"no part", "multipart/form-data; boundary=B"),
+    ],
+    ids=["many fields", "not text", "no part"],
+)
+def test_what_is_no_form_is_refused(browser: Browser, path: str, content: bytes, kind: str) -> None:
+    order, _ = ordered(browser)
+    assert browser.post(f"{order}{path}", content, {"Content-Type": kind}).status == 400
+
+
+@pytest.mark.parametrize(("values", "agent"), [("{x", "Mozilla/5.0"), ("", "")], ids=["no JSON", "no browser"])
+def test_no_session_is_made_for_what_no_browser_sends(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, values: str, agent: str
+) -> None:
+    assert browser.post("/pay", {"threeds_browser": values}, {"User-Agent": agent}).status == 400
+    assert len(checkout_sandbox.sessions) == 0
+
+
+def test_no_other_card_is_asked_for_while_the_bank_has_not_decided(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_waits(monkeypatch)
+    path, waiting = ordered(browser)
+    browser.post(f"{path}/method", notified(waiting))
+    failed = threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403"})
+    assert browser.post(f"{path}/challenge", {"cres": failed}).status == 200
+    undecided = browser.get(path)
+    assert undecided.text == "Your bank has not decided yet."
+    assert undecided.headers["Refresh"]
+    (session_id,) = checkout_sandbox.sessions
+    checkout_sandbox.cardholder.complete_challenge(session_id)
+    assert browser.get(path).text == "Thank you."
 
 
 def test_a_webhook_counts_with_its_signature_only(browser: Browser, events: list[webhooks.WebhookEvent]) -> None:
