@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from codegen import render_call, render_pagination
 from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
+from codegen.generator_input import FORMER_FIELD
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
 from codegen.passes import facts
@@ -177,6 +178,7 @@ def _class(node: ast.ClassDef) -> Contract:
     kind = _BASES[ast.unparse(node.bases[0])]
     members = [each for each in node.body if isinstance(each, ast.AnnAssign)]
     plain = {ast.unparse(each.target): each for each in members if not ast.unparse(each.target).startswith("__")}
+    former = {name for name in plain if name.startswith(FORMER_FIELD)}
     found: Contract = {"kind": kind}
     if tag := {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg in {"tag_field", "tag"}}:
         found["tag"] = f"{tag['tag_field']}={tag['tag']}"
@@ -184,12 +186,23 @@ def _class(node: ast.ClassDef) -> Contract:
         values = (each for each in node.body if isinstance(each, ast.Assign))
         found["values"] = {ast.unparse(each.targets[0]): ast.literal_eval(each.value) for each in values}
     else:
-        found["members"] = {name: _member(each) for name, each in plain.items()}
+        found["members"] = {name: _member(each) for name, each in plain.items() if name not in former}
+        if former:
+            # A reply is read under both names. A mapping is given under both, which `__former_keys__` says.
+            found["former_keys"] = {
+                _api_name(plain[name]): _api_name(plain[name.removeprefix(FORMER_FIELD)]) for name in sorted(former)
+            }
     for each in members:
         name = ast.unparse(each.target)
         if name.startswith("__") and each.value:
-            found[{"__sensitive__": "masks"}.get(name, name.strip("_"))] = ast.literal_eval(each.value)
+            stated = {key: value for key, value in ast.literal_eval(each.value).items() if key not in former}
+            found[{"__sensitive__": "masks"}.get(name, name.strip("_"))] = stated
     return found
+
+
+def _api_name(node: ast.AnnAssign) -> str:
+    """Return the name of a member in the API."""
+    return _member(node).partition(", in the API ")[2] or ast.unparse(node.target)
 
 
 def _member(node: ast.AnnAssign) -> str:

@@ -42,6 +42,7 @@ _STRICT_DOCSTRING: Final = '"""Request types of `{}` with every documented limit
 _IMPORTS: Final = {
     "Annotated": "from typing import Annotated",
     "ClassVar": "from typing import ClassVar",
+    "FormerNames": "from checkout_async._core.former_names import FormerNames",
     "Literal": "from typing import Literal",
     "Mapping": "from collections.abc import Mapping",
     "Meta": "from msgspec import Meta",
@@ -52,6 +53,7 @@ _IMPORTS: Final = {
     "UNSET": "from msgspec import UNSET",
     "deprecated": "from checkout_async._core.deprecation import deprecated",
     "named_on_demand": "from checkout_async._core.model import named_on_demand",
+    "read_former": "from checkout_async._core.former_names import read_former",
     "warn_deprecated": "from checkout_async._core.deprecation import warn_deprecated",
     "msgspec": "import msgspec",
 }

@@ -12,6 +12,7 @@ from codegen.decisions import check_tables, read_decisions
 from codegen.diagnostics import Problem, Problems, SpecificationError
 from codegen.document import Object
 from codegen.lint.fix import fix_fragments
+from codegen.lint.former_names import check_former_names
 from codegen.lint.order import check_order
 from codegen.lint.sensitive import check_sensitive
 from codegen.lint.wording import check_wording
@@ -19,9 +20,14 @@ from codegen.lint.wording import check_wording
 __all__ = ["fix_fragments", "lint"]
 
 
-def lint(document: Object, folder: Path) -> tuple[Problem, ...]:
-    """Return what a reviewer would ask about in a checked document and in the fragments of its folder."""
+def lint(document: Object, folder: Path, released: tuple[str, Object] | None = None) -> tuple[Problem, ...]:
+    """Return what a reviewer would ask about in a checked document and in the fragments of its folder.
+
+    `released` is the last release, if it is known: its name and its document.
+    """
     problems = Problems()
+    if released is not None:
+        check_former_names(document, *released, problems)
     check_sensitive(document, problems)
     check_wording(document, problems)
     check_order(folder, problems)

@@ -41,6 +41,7 @@ _SCHEMA: Final = (
     "x-enforced",
     "x-identifier",
     "x-echoes",
+    "x-former-name",
     "x-role",
     "x-sensitive",
     "x-review",
