@@ -44,14 +44,15 @@ def accept_contract(options: argparse.Namespace) -> int:
 
 def lint_fragments(options: argparse.Namespace) -> int:
     """Correct what has one answer if that is wanted, and print what a reviewer of the fragments would ask about."""
-    folder: Path = options.root / FRAGMENTS
-    document = check_fragments(folder)
+    folder: Path = options.openapi or options.root / FRAGMENTS
+    document = check_fragments(folder, options.overlay)
     if options.fix:
         for name in _fix(folder, document):
-            print(f"corrected {FRAGMENTS}/{name}")
+            print(f"corrected {folder.name}/{name}")
             options.corrected.append(name)
         document = check_fragments(folder)
-    if problems := lint(document, folder, _released(options.root, document)):
+    released = None if options.openapi else _released(options.root, document)
+    if problems := lint(document, folder, options.overlay, released):
         raise SpecificationError(problems)
     return 0
 
