@@ -29,7 +29,7 @@ from codegen.publish import publish
 from codegen.record import is_verified, record
 from codegen.target import COMMAND, COMPILER, IS_INSTALLED, Target, parse_package
 from codegen.write import diff_tree, write_tree
-from codegen.write_package import InTheWay, diff_package, write_package
+from codegen.write_package import InTheWay, NotRestored, diff_package, write_package
 
 _REPORT: Final = (
     "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InTheWay as error:
         print(f"{error}\nnothing was written", file=sys.stderr)
         return 1
+    except NotRestored as error:
+        print(f"{error}\nthe package is not whole: make room on the disk, and run again", file=sys.stderr)
     except CompilerError as error:
         print(f"{error}\n{_written(options)}: {_REPORT}", file=sys.stderr)
     except OSError as error:

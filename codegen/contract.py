@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from codegen import render_call, render_pagination
 from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
+from codegen.files import replace_file
 from codegen.generator_input import FORMER_FIELD
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
@@ -62,7 +63,7 @@ def read_contract(folder: Path) -> Contract | None:
 
 def write_contract(folder: Path, contract: Contract) -> None:
     """Write the accepted contract. Raises OSError."""
-    (folder / SNAPSHOT).write_text(render_contract(contract), encoding="utf-8", newline="\n")
+    replace_file(folder / SNAPSHOT, render_contract(contract))
 
 
 def render_contract(contract: Contract) -> str:
