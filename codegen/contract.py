@@ -168,8 +168,9 @@ def _modules(files: Mapping[str, bytes], package: str) -> Iterator[tuple[str, by
 
 def _types(content: bytes) -> Iterator[tuple[str, Contract]]:
     """Yield the classes and aliases of a module with their members, in the order of their names."""
-    found = {node.name: _class(node) for node in ast.parse(content).body if isinstance(node, ast.ClassDef)}
-    for node in ast.parse(content).body:
+    module = ast.parse(content)
+    found = {node.name: _class(node) for node in module.body if isinstance(node, ast.ClassDef)}
+    for node in module.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             found[node.target.id] = {"kind": "union", "members": ast.unparse(node.value).split(" | ")}
     yield from sorted(found.items())
