@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.hosts import is_host
 from checkout_async.redaction import clears_frames
 
 if TYPE_CHECKING:
@@ -231,7 +232,8 @@ def check_proxy(url: str, name: str = "proxy") -> str:
 def _proxy_defect(url: str) -> str | None:
     """Return what the URL of a proxy must be instead, or None. The caller that raises has no part of it in a local."""
     parts = split_url(url)
-    if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
+    host = parts.hostname if parts is not None else None
+    if parts is None or parts.scheme != "http" or not host or not is_host(host) or _has_more_than_an_origin(url, parts):
         return (
             "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the proxy needs "
             "them; https and SOCKS proxies are not supported (requests to the API are encrypted through the proxy)"
