@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
@@ -84,6 +85,10 @@ def require_bool(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} must be True or False, not {type(value).__name__}")
 
 
+# A larger integer raises OverflowError where it meets a float, and that would be after a request was sent.
+_LARGEST: Final = sys.float_info.max
+
+
 def _require_positive(
     settings: DataclassInstance,
     *,
@@ -96,12 +101,12 @@ def _require_positive(
         if field.name in optional and value is None:
             continue
         least = 0 if field.name in zero_allowed else math.ulp(0.0)
-        if not _is_number(value, whole=field.name in whole) or not least <= value < math.inf:
+        if not _is_number(value, whole=field.name in whole) or not least <= value <= _LARGEST:
             kind = "a whole number above 0" if field.name in whole else "a number above 0"
             alternative = " or None" if field.name in optional else ""
-            raise ConfigurationError(
-                f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {value!r}"
-            )
+            # Python refuses to write an integer of thousands of digits.
+            given = "a larger one than any float" if isinstance(value, int) and value > _LARGEST else repr(value)
+            raise ConfigurationError(f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {given}")
 
 
 def _is_number(value: object, *, whole: bool) -> TypeGuard[float]:
