@@ -8,12 +8,14 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import sys
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.hosts import is_host
 from checkout_async.redaction import clears_frames
 
 if TYPE_CHECKING:
@@ -96,6 +98,10 @@ def require_bool(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} must be True or False, not {type(value).__name__}")
 
 
+# A larger integer raises OverflowError where it meets a float, and that would be after a request was sent.
+_LARGEST: Final = sys.float_info.max
+
+
 def _require_positive(
     settings: DataclassInstance,
     *,
@@ -108,12 +114,12 @@ def _require_positive(
         if field.name in optional and value is None:
             continue
         least = 0 if field.name in zero_allowed else math.ulp(0.0)
-        if not _is_number(value, whole=field.name in whole) or not least <= value < math.inf:
+        if not _is_number(value, whole=field.name in whole) or not least <= value <= _LARGEST:
             kind = "a whole number above 0" if field.name in whole else "a number above 0"
             alternative = " or None" if field.name in optional else ""
-            raise ConfigurationError(
-                f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {value!r}"
-            )
+            # Python refuses to write an integer of thousands of digits.
+            given = "a larger one than any float" if isinstance(value, int) and value > _LARGEST else repr(value)
+            raise ConfigurationError(f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {given}")
 
 
 def _is_number(value: object, *, whole: bool) -> TypeGuard[float]:
@@ -244,7 +250,8 @@ def check_proxy(url: str, name: str = "proxy") -> str:
 def _proxy_defect(url: str) -> str | None:
     """Return what the URL of a proxy must be instead, or None. The caller that raises has no part of it in a local."""
     parts = split_url(url)
-    if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
+    host = parts.hostname if parts is not None else None
+    if parts is None or parts.scheme != "http" or not host or not is_host(host) or _has_more_than_an_origin(url, parts):
         return (
             "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the proxy needs "
             "them; https and SOCKS proxies are not supported (requests to the API are encrypted through the proxy)"

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from checkout_async._generated.servers import BASE_URLS, TOKEN_URLS
 from checkout_async.config import Environment, NoSubdomain, matches, split_url
 from checkout_async.errors import ConfigurationError
+from checkout_async.hosts import is_host
 from checkout_async.redaction import clears_frames
 
 __all__ = ["Endpoints", "resolve_endpoints"]
@@ -80,20 +81,14 @@ def _check_url(name: str, url: str) -> str:
     parts = split_url(url) if matches(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
-    if not _can_be_resolved(parts.hostname):
-        raise ConfigurationError(f"{name} names no host: each part between dots must have 1 to 63 characters")
+    if not is_host(parts.hostname):
+        raise ConfigurationError(
+            f"{name} names no host: each part between dots must have 1 to 63 characters, what begins with 'xn--' must "
+            "be valid, and an IPv4 address has four numbers up to 255"
+        )
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
     return url.rstrip("/")
-
-
-def _can_be_resolved(host: str) -> bool:
-    """Whether the resolver takes a name (RFC 1035 section 2.3.4). It raises UnicodeError for others, at each call."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return False
-    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
 from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.hosts import is_host
 from checkout_async.processes import disconnect, forget_after_fork
 from checkout_async.redaction import as_secret, clears_frames
 
@@ -35,6 +37,7 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
     except ImportError as error:
         raise MissingExtra(f"{needed_by} needs the package redis: pip install 'checkout-async[redis]'") from error
     with suppress(ValueError):
+        _check_host(url)
         return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - the library leaves **kwargs untyped
             url,
             socket_timeout=timeout,
@@ -44,6 +47,14 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
     raise ConfigurationError("not a Redis URL; use the form rediss://user:password@host:6379/0")
+
+
+def _check_host(url: str) -> None:
+    """Raise ValueError for a host that no connection can be tried with: redis-py would say so at each use only."""
+    host = unquote(urlsplit(url).hostname or "")
+    # `urlsplit` drops line breaks and tabs.
+    if (host and not is_host(host)) or not url.isprintable():
+        raise ValueError
 
 
 async def await_reply(command: Awaitable[T]) -> T:

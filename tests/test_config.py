@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -117,6 +118,13 @@ class TestValues:
     def test_a_time_must_be_a_number_above_zero(self, kind: type[Any], name: str, value: object) -> None:
         with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\.{name} must be"):
             kind(**{name: value})
+
+    @pytest.mark.parametrize("kind", [Timeouts, RetryPolicy, Limits])
+    def test_no_setting_is_a_larger_number_than_any_float(self, kind: type[Any]) -> None:
+        """Else it would raise OverflowError where it meets one, and a wait before a retry comes after a request."""
+        for field in dataclasses.fields(kind):
+            with pytest.raises(ConfigurationError, match="not a larger one than any float"):
+                kind(**{field.name: 10**5000})
 
     @pytest.mark.parametrize(("kind", "name"), [(RetryPolicy, "attempts"), (Limits, "concurrency")])
     def test_a_count_must_be_a_whole_number_above_zero(self, kind: type[Any], name: str) -> None:

@@ -54,6 +54,8 @@ def listen(
     listener = _Listener(key, body=body or show_secrets, show_secrets=show_secrets, stop_after=stop_after)
     try:
         asyncio.run(listener.run(host, port, "the sandbox's" if signing_key is None else "yours"))
+    except UnicodeError:
+        raise ConfigurationError("cannot listen: --host is neither an address nor the name of a host") from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise ConfigurationError(f"cannot listen on port {port}: {reason}") from None

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from checkout_async.sandbox.http.server import SandboxOptions
     from checkout_async.testing import AnyLoopClient, MovableClock, ThreadedSandbox
-    from checkout_async.testing.thread import ThreadedFaults
+    from checkout_async.testing.threaded import ThreadedFaults
 
 
 @pytest.fixture

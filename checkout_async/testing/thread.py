@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import ParamSpec, Self, TypeVar, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -17,10 +17,6 @@ from checkout_async.auth import OAuthCredentials
 from checkout_async.client import CheckoutClient, ClientOptions
 from checkout_async.config import Limits
 from checkout_async.sandbox import (
-    Balances,
-    ChallengeReturn,
-    Fault,
-    PaymentView,
     RequestRecord,
     Sandbox,
     SandboxClock,
@@ -28,14 +24,19 @@ from checkout_async.sandbox import (
     WebhookRecord,
 )
 from checkout_async.sandbox.core.tokens import CLIENT_ID, CLIENT_SECRET
-from checkout_async.sandbox.http.faults import Behaviour
 from checkout_async.sandbox.http.server import SandboxOptions
 from checkout_async.testing.any_loop import AnyLoopClient
+from checkout_async.testing.threaded import (
+    ThreadedCardholder,
+    ThreadedCustomer,
+    ThreadedFaults,
+    ThreadedPayments,
+    ThreadedView,
+)
 
 __all__ = ["ThreadedSandbox"]
 
 T = TypeVar("T")
-V = TypeVar("V")
 P = ParamSpec("P")
 
 
@@ -126,7 +127,7 @@ class ThreadedSandbox:
     @property
     def sessions(self) -> Mapping[str, SessionView]:
         """The sessions by identifier, in order of creation."""
-        return _ThreadedView(self._portal, self._sandbox.sessions)
+        return ThreadedView(self._portal, self._sandbox.sessions)
 
     @property
     def payments(self) -> ThreadedPayments:
@@ -244,107 +245,3 @@ def _refuse_in_loop(method: str) -> None:
         f"{method}() would block this event loop while the sandbox waits for it: "
         f"await asyncio.to_thread(sandbox.{method})"
     )
-
-
-class _ThreadedView(Mapping[str, V]):
-    """A read-only view, read in the simulator's thread."""
-
-    def __init__(self, portal: BlockingPortal, view: Mapping[str, V]) -> None:
-        self._portal = portal
-        self._view = view
-
-    def __getitem__(self, identifier: str) -> V:
-        return self._portal.call(self._view.__getitem__, identifier)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._portal.call(list[str], self._view))
-
-    def __len__(self) -> int:
-        return self._portal.call(len, self._view)
-
-
-class ThreadedPayments(_ThreadedView[PaymentView]):
-    """The sandbox's payments by identifier, in order of creation."""
-
-    def __init__(self, portal: BlockingPortal, sandbox: Sandbox) -> None:
-        super().__init__(portal, sandbox.payments)
-        self._total = sandbox.payments.total
-
-    def total(self, reference: str | None = None) -> Balances:
-        """Add up the balances of all payments, or of those with a reference."""
-        return self._portal.call(self._total, reference)
-
-
-class ThreadedCardholder:
-    """Plays the cardholder of any session.
-
-    Every method raises CardholderError for a session that does not exist, or whose status does not allow the action.
-    """
-
-    def __init__(self, portal: BlockingPortal, sandbox: Sandbox) -> None:
-        self._portal = portal
-        self._cardholder = sandbox.cardholder
-
-    def run_three_ds_method(self, session_id: str) -> str:
-        """Run the 3DS Method as a browser does; return the `three_ds_method_completion` to report: `Y`, `N` or `U`."""
-        return self._portal.call(self._cardholder.run_three_ds_method, session_id)
-
-    def complete_challenge(self, session_id: str, trans_status: str | None = None) -> ChallengeReturn:
-        """Complete the challenge with a transStatus: `Y`, `N`, `U`, `A` or `R` (default: the scenario's)."""
-        return self._portal.call(self._cardholder.complete_challenge, session_id, trans_status)
-
-    def abandon_challenge(self, session_id: str) -> None:
-        """Cancel the challenge."""
-        self._portal.call(self._cardholder.abandon_challenge, session_id)
-
-    def finish_hosted(self, session_id: str, trans_status: str | None = None) -> str:
-        """Finish the hosted page, including a challenge; return the URL to which the cardholder returns."""
-        return self._portal.call(self._cardholder.finish_hosted, session_id, trans_status)
-
-
-class ThreadedCustomer:
-    """Plays the customer of any payment that waits for one.
-
-    Every method returns the URL to which the customer returns, and raises CardholderError for a payment that does not
-    exist or does not wait for its customer.
-    """
-
-    def __init__(self, portal: BlockingPortal, sandbox: Sandbox) -> None:
-        self._portal = portal
-        self._customer = sandbox.customer
-
-    def approve(self, payment_id: str) -> str:
-        """Authenticate, or pay with the payment method; the test data decide what the issuer then answers."""
-        return self._portal.call(self._customer.approve, payment_id)
-
-    def fail(self, payment_id: str) -> str:
-        """Fail the authentication, or have the payment method decline."""
-        return self._portal.call(self._customer.fail, payment_id)
-
-    def cancel(self, payment_id: str) -> str:
-        """Press Cancel: the payment is `Canceled`."""
-        return self._portal.call(self._customer.cancel, payment_id)
-
-
-class ThreadedFaults:
-    """Plans faults of a simulator in a thread."""
-
-    def __init__(self, portal: BlockingPortal, sandbox: Sandbox) -> None:
-        self._portal = portal
-        self._faults = sandbox.faults
-
-    def add(self, operation_id: str, fault: Fault | Behaviour, *, at: int = 1, times: int | None = 1) -> None:
-        """Apply a fault to `times` requests of an operation (None: all), starting with the `at`-th from now.
-
-        If two faults are planned for the same request, the one added first applies. Raises ValueError for an unknown
-        operation, and for an `at` or `times` below 1.
-        """
-
-        def plan() -> Any:
-            self._faults.add(operation_id, fault, at=at, times=times)
-
-        self._portal.call(plan)
-
-    def clear(self) -> None:
-        """Remove the faults that have not happened yet; a connection that stalls already stays so."""
-        self._portal.call(self._faults.clear)

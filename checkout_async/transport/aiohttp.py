@@ -1,4 +1,6 @@
-"""AiohttpTransport: sends a request, reads the reply, and translates aiohttp's exceptions. It contains no policy.
+"""AiohttpTransport: sends a request over one session of aiohttp. It contains no policy.
+
+`failures.py` translates aiohttp's exceptions, and `replies.py` reads its replies.
 
 Of the client's modules, only those of this folder import aiohttp. These behaviours of aiohttp are switched off:
 
@@ -13,20 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
-from zlib import crc32
 
 import aiohttp
 from yarl import URL
 
-from checkout_async._core.content_encoding import CorruptEncoding, decompress
-from checkout_async._core.wire import HttpRequest, HttpResponse, do_nothing
-from checkout_async._generated.facts import REQUEST_ID_HEADER
+from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
     CheckoutError,
@@ -39,24 +34,15 @@ from checkout_async.errors import (
     WrongLoop,
 )
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import Headers
 from checkout_async.transport.connector import clean_connector
 from checkout_async.transport.deadlines import Deadlines
 from checkout_async.transport.direct import DirectRequest, is_hooked, open_directly
-from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedResponse, current_exchange
+from checkout_async.transport.failures import proxy_refusal, translate_error
+from checkout_async.transport.guards import Exchange, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
+from checkout_async.transport.replies import build_response, is_repeated, read_capped
 
 __all__ = ["AiohttpTransport"]
-
-# aiohttp raises these only while it has no connection to the server, so no byte of the request was sent.
-_NOT_SENT: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-    aiohttp.ServerFingerprintMismatch,
-)
 
 
 class AiohttpTransport:
@@ -104,7 +90,7 @@ class AiohttpTransport:
                 # Without aiohttp's frames: their local variables contain parts of the reply.
                 cancelled.__context__ = None
                 raise cancelled.with_traceback(None)  # noqa: B904 - the same one
-            result = self._translate_error(TimeoutError(), request, exchange)
+            result = self._failure(TimeoutError(), request, exchange)
         finally:
             deadlines.stop(deadline)
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
@@ -129,29 +115,26 @@ class AiohttpTransport:
                 opened = _open_by_session(session, request, url, limit, proxy)
             async with await opened as reply:
                 if self._is_from_proxy(reply):
-                    reason = _proxy_refusal(reply.status)
+                    reason = proxy_refusal(reply.status)
                     return ConnectFailed(f"no connection: {reason}; nothing was sent to it", reason=reason)
-                body = await _read_capped(reply, self._limits.response_size)
+                body = await read_capped(reply, self._limits.response_size)
                 handler = reply.handler if isinstance(reply, GuardedResponse) else None
                 if handler is None:
-                    return _build_response(reply, body, self._limits.response_size)
+                    return build_response(reply, body, self._limits.response_size)
                 is_first = not handler.has_replied
-                if _is_repeated(handler, request, reply, body):
+                if is_repeated(handler, request, reply, body):
                     return OutcomeUnknown(
                         "no reply: the server sent an earlier reply again; the request may have been carried out"
                     )
-                return _build_response(reply, body, self._limits.response_size, is_first, handler.close)
+                return build_response(reply, body, self._limits.response_size, is_first, handler.close)
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # OSError: also TimeoutError
-            return self._translate_error(error, request, exchange)
+            return self._failure(error, request, exchange)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
 
-    def _translate_error(self, error: Exception, request: HttpRequest, exchange: Exchange) -> TransportError:
-        """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
-        reason = "the client was closed" if self._closed else _describe(error, URL(request.url, encoded=True))
-        if exchange.was_not_sent or isinstance(error, _NOT_SENT):
-            return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
-        return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)
+    def _failure(self, error: Exception, request: HttpRequest, exchange: Exchange) -> TransportError:
+        reason = "the client was closed" if self._closed else ""
+        return translate_error(error, request, was_not_sent=exchange.was_not_sent, reason=reason)
 
     def _client_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
         """Return aiohttp's form of the time limit of a new connection; `Deadlines` limits the exchange.
@@ -242,114 +225,3 @@ async def _open_by_session(
         proxy=proxy,
         timeout=limit,
     )
-
-
-async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body to its end, or to the first chunk beyond the limit: then aiohttp closes the connection."""
-    content = reply.content
-    if isinstance(reply, GuardedResponse) and content.is_eof() and content.total_bytes <= limit:
-        return content.read_nowait()  # it came together with the headers, as nearly all do
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await content.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            break
-    return b"".join(chunks)
-
-
-def _is_repeated(handler: GuardedHandler, request: HttpRequest, reply: aiohttp.ClientResponse, body: bytes) -> bool:
-    """Return whether a reply is an earlier one of its connection, sent again. Such a connection is closed.
-
-    The real reply may be still to come, and would become the reply to the next request. Two replies with the same
-    request id and body are one. If both requests were attempts of one call, the API may have replayed its result: then
-    it is the reply to both. An error is none, even then: the attempt after a 401 or a 503 may have been carried out.
-    """
-    handler.has_replied = True
-    request_id = reply.headers.get(REQUEST_ID_HEADER)
-    if request_id is None:
-        return False
-    key = request.idempotency_key
-    call = (request.method, request.url, key)
-    # A checksum of the body takes a quarter of the time of its hash, and the request id has to be the same too.
-    earlier = handler.remember_reply((request_id, len(body), crc32(body)), call)
-    if earlier is None:
-        return False
-    handler.close()
-    return key is None or earlier != hash(call) or reply.status >= HTTPStatus.BAD_REQUEST
-
-
-def _build_response(
-    reply: aiohttp.ClientResponse,
-    body: bytes,
-    limit: int,
-    is_first: bool = True,
-    discard: Callable[[], None] = do_nothing,
-) -> HttpResponse:
-    headers = Headers({name.lower(): value for name, value in reply.headers.items()})
-    truncated = len(body) > limit
-    if truncated:
-        body = body[:limit]
-    elif coding := headers.get("content-encoding"):
-        # If that fails, the body as received: better than no reply, and some servers do not compress what they say.
-        with suppress(CorruptEncoding):
-            body, truncated = decompress(body, coding, limit)
-    return HttpResponse(
-        status=reply.status, headers=headers, body=body, truncated=truncated, is_first=is_first, discard=discard
-    )
-
-
-# aiohttp's own texts are not used: they may contain URLs, headers and bytes of the reply. The first line that fits
-# counts. `{where}` is the host and port that could not be used: the server's, or those of a proxy.
-_REASONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
-    (aiohttp.ClientConnectorDNSError, "the host name {host} could not be resolved"),
-    (aiohttp.ClientProxyConnectionError, "the proxy {where} could not be reached"),
-    (
-        aiohttp.ClientConnectorCertificateError,
-        (
-            "{where}: its TLS certificate was not accepted: it is not trusted, expired, or for another host (for a "
-            "private certificate authority pass an ssl_context)"
-        ),
-    ),
-    (
-        (aiohttp.ClientSSLError, ssl.SSLError),
-        "the TLS handshake with {where} failed (if it requires a client certificate, pass an ssl_context)",
-    ),
-    (TimeoutError, "{where} took too long"),
-    ((aiohttp.ServerDisconnectedError, ConnectionResetError), "{where} closed the connection"),
-    (aiohttp.ClientConnectorError, "{where} could not be reached ({system})"),
-    (aiohttp.ClientPayloadError, "the reply of {where} broke off"),
-)
-
-
-def _describe(error: Exception, url: URL) -> str:
-    """Describe a failure. Of the addresses, it names only host and port, and no user or password of a proxy."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _proxy_refusal(error.status)
-    system, error = _system_text(error), _cause_of_reset(error)
-    # Errors of a connection have the address that was connected to, which may be that of a proxy.
-    host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
-    default = "the exchange with {where} failed ({system})"
-    text = next((text for kinds, text in _REASONS if isinstance(error, kinds)), default)
-    return text.format(host=host, where=_address(host, port), system=system)
-
-
-def _system_text(error: Exception) -> str:
-    number = error.errno if isinstance(error, OSError) else None
-    return type(error).__name__ if number is None else os.strerror(number).lower()
-
-
-def _cause_of_reset(error: Exception) -> Exception:
-    """Return another error if the server closed the connection in the TLS handshake; aiohttp's does not say it."""
-    was_reset = isinstance(error.__cause__, ConnectionResetError)
-    return ConnectionResetError() if was_reset and isinstance(error, aiohttp.ClientConnectorError) else error
-
-
-def _address(host: str | None, port: int | None) -> str:
-    host = host or "the server"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _proxy_refusal(status: int) -> str:
-    return f"the proxy refused to connect to the API (status {status})"

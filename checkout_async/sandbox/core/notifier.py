@@ -24,12 +24,15 @@ _ONLY_LOOPBACK = (
 
 
 def is_web_address(url: str) -> bool:
-    """Return whether this is an http or https address with a host."""
+    """Return whether this is an http or https address with a host, and perhaps a port."""
     try:
         parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+        # Both raise UnicodeError for a label that is too long, empty, or begins with `xn--` and cannot be decoded.
+        host.encode("idna").decode("idna")
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return parts.scheme in {"http", "https"} and bool(host)
 
 
 def _parsed(url: str) -> URL | None:
