@@ -292,7 +292,9 @@ class CheckoutClient(ClientApis):
         return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
-        """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait.
+        """Stop background work and close the connections. Calls in flight fail at once, waiting calls after their wait.
+
+        A call whose request may be with the API ends as OutcomeUnknown, any other as ClientClosed or ConnectFailed.
 
         A client that `with_options` made leaves the connections open: they belong to the client that it was made of.
         Its own calls in flight are finished, and its waiting calls fail after their wait, too.

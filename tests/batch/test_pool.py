@@ -206,6 +206,23 @@ class TestASecondRun:
         again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
         assert (again.result, sender.operations) == (BatchResult.AUTHENTICATED, ["request_session"])
 
+    @pytest.mark.parametrize("gone", [False, True])
+    async def test_what_was_in_doubt_stays_so_when_sending_it_again_fails_before_it_is_sent(
+        self, path: Path, gone: bool
+    ) -> None:
+        """That the second request never left says nothing about the first: the next run may not send a third."""
+        if gone:
+            await self.interrupted_after_the_first_reply(path)
+            await run_once(ScriptedSender(lambda _: NotFound("no such session", status=404)), numbered(1), path)
+        else:
+            await run_once(ScriptedSender(lambda _: OutcomeUnknown("the connection was lost")), numbered(1), path)
+        unreachable = ScriptedSender(lambda _: Conflict("409", status=409))
+        again = only(await run_once(unreachable, numbered(1), path, retry_unknown=True))
+        assert (again.result, unreachable.operations) == (BatchResult.UNKNOWN, ["request_session"])
+        sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
+        assert only(await run_once(sender, numbered(1), path)).result is BatchResult.UNKNOWN
+        assert "request_session" not in sender.operations
+
     async def test_what_the_api_refused_is_sent_again(self, path: Path) -> None:
         refusing = ScriptedSender(lambda _: Conflict("409", status=409))
         await run_once(refusing, numbered(1), path)
