@@ -13,17 +13,20 @@ the better answer: it returns the payment if it was made, and makes it if it was
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from checkout_async._core.abandoned import AbandonedCall
-from checkout_async._core.wire import Sender
+from checkout_async._core.response import http_date
+from checkout_async._core.wire import ApiRequest, ApiResponse, Sender
 from checkout_async.errors import CheckoutError, InvalidRequest, NotFound
 from checkout_async.models import payments
 from checkout_async.operations import payments as operations
 
 __all__ = ["find_actions", "find_payments"]
 
-# The clocks of this machine and of the API differ. To find too much is safer than to find too little.
+T = TypeVar("T")
+
+# What is left when the clocks of this machine and of the API were compared. To find too much is safer than too little.
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 _KEY_LIFETIME: Final = timedelta(seconds=operations.REQUEST_PAYMENT.key_lifetime)
 
@@ -46,7 +49,7 @@ async def find_payments(
         reference: The `reference` of the payment's request. An abandoned call knows it.
         since: Look at payments that were requested at this time or later. It needs a zone. By default, five minutes
             before the first attempt, or all payments with the reference if that is not known: a key of your own may
-            have been used long before.
+            have been used long before. If this machine's clock is ahead of the API's, that much earlier.
 
     Raises:
         InvalidRequest: There is no reference, or `since` has no zone.
@@ -57,10 +60,12 @@ async def find_payments(
     if not reference:
         raise _invalid("find_payments", "reference", "is missing; without it payments cannot be looked up")
     start = _start("find_payments", doubt, since)
+    dated = _DatedSender(sender)
     try:
-        found = [payment async for payment in operations.iterate_payments(sender, reference=reference)]
+        found = [payment async for payment in operations.iterate_payments(dated, reference=reference)]
     except NotFound:
         return []
+    start = start if since is not None else _earlier(start, dated.ahead)
     return [payment for payment in found if payment.requested_on is None or payment.requested_on >= start]
 
 
@@ -90,11 +95,39 @@ async def find_actions(
     if reference is None and isinstance(doubt, AbandonedCall):
         reference = doubt.reference
     start = _start("find_actions", doubt, since)
+    dated = _DatedSender(sender)
+    actions = await operations.get_payment_actions(dated, payment_id)
+    start = start if since is not None else _earlier(start, dated.ahead)
     return [
         action
-        for action in await operations.get_payment_actions(sender, payment_id)
+        for action in actions
         if (action.processed_on is None or action.processed_on >= start) and reference in {None, action.reference}
     ]
+
+
+class _DatedSender:
+    """A sender that notes by how much this machine's clock is `ahead` of the API's, by the `Date` of the replies."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.ahead: timedelta = timedelta(0)
+
+    async def send(self, request: ApiRequest[T], /) -> ApiResponse[T]:
+        """Send the request."""
+        response = await self._sender.send(request)
+        date = http_date(response.headers.get("date", ""))
+        if date is not None:
+            self.ahead = max(self.ahead, _now() - date)
+        return response
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _earlier(start: datetime, by: timedelta) -> datetime:
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return earliest if start - earliest <= by else start - by
 
 
 def _start(function: str, doubt: BaseException | AbandonedCall, since: datetime | None) -> datetime:

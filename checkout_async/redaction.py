@@ -285,7 +285,7 @@ def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
                         frame.clear()
             waiting += [each.__cause__, each.__context__]
             if isinstance(each, BaseExceptionGroup):
-                waiting += each.exceptions
+                waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

@@ -17,7 +17,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async._generated.facts import SIGNATURE_HEADER
@@ -46,10 +46,22 @@ __all__ = [
 AUTHORIZATION_HEADER: Final = "Authorization"
 """The header that contains the fixed text, if the workflow sets one."""
 
+
+class _HasItems(Protocol):
+    """A message of the standard library, as `http.server` has it: it is no Mapping, and iterating gives names only."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
 RequestHeaders: TypeAlias = (
-    Mapping[str, str] | Mapping[bytes, bytes] | Mapping[str, Any] | Iterable[tuple[bytes, bytes] | tuple[str, str]]
+    Mapping[str, str]
+    | Mapping[bytes, bytes]
+    | Mapping[str, Any]
+    | _HasItems
+    | Iterable[tuple[bytes, bytes] | tuple[str, str]]
 )
-"""The headers of a request: a mapping in any letter case, Django's `request.META`, or ASGI's list of pairs of bytes."""
+"""The headers of a request: a mapping in any letter case, the `headers` of Python's `http.server`, Django's
+`request.META`, or ASGI's list of pairs of bytes."""
 
 
 class _Timed:
@@ -216,7 +228,7 @@ def _single_header(headers: RequestHeaders, name: str) -> str | None:
 
 
 def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
-    if isinstance(headers, Mapping):
+    if callable(getattr(headers, "items", None)):
         return list(cast("Mapping[object, object]", headers).items())
     given = cast("object", headers)  # not every caller uses a type checker
     pairs: list[object] = [given]

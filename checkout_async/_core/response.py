@@ -31,7 +31,7 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["error_class", "parse_response", "parse_success", "retry_after"]
+__all__ = ["error_class", "http_date", "parse_response", "parse_success", "retry_after"]
 
 T = TypeVar("T")
 
@@ -194,19 +194,20 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    date = _http_date(text)
+    date = http_date(text)
     return None if date is None else max(0.0, (date - now).total_seconds())
 
 
 def _sent_at(response: HttpResponse) -> datetime | None:
     """Return when the server sent the reply, by the clock that its `Retry-After` date is of too, if it says so."""
-    return _http_date(response.headers.get("date", ""))
+    return http_date(response.headers.get("date", ""))
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """Return the time in a header such as `Date`, or None (RFC 9110 section 5.6.7)."""
     try:
         date = parsedate_to_datetime(text)
-        # A date without a zone is UTC (RFC 9110 section 5.6.7).
+        # A date without a zone is UTC.
         return date if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

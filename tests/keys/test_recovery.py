@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checkout_async import CheckoutClient, RetryPolicy, errors
+from checkout_async import CheckoutClient, RetryPolicy, errors, recovery
 from checkout_async.models import payments
 from checkout_async.recovery import find_actions, find_payments
 from checkout_async.sandbox import Fault, Sandbox
@@ -92,6 +92,27 @@ async def test_what_was_requested_longer_before_the_call_than_clocks_differ_does
     error.key_expires_at += timedelta(minutes=4)
     assert len(await find_payments(checkout, error, reference=REFERENCE)) == 1
     error.key_expires_at += timedelta(minutes=2)
+    assert await find_payments(checkout, error, reference=REFERENCE) == []
+
+
+async def test_a_clock_that_is_ahead_of_that_of_the_api_hides_nothing(
+    sandbox: Sandbox, checkout: CheckoutClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else "not found" would make the shop pay again."""
+    payment = await checkout.payments.request_payment(order())
+    sandbox.faults.add("refund_payment", Fault.LOST_REPLY, times=1)
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        await checkout.payments.refund_payment(payment.id)
+    error = await failed(sandbox, checkout, Fault.LOST_REPLY)
+    ahead = timedelta(hours=2)  # as by local time that was taken for UTC
+    for each in (error, caught.value):
+        assert each.key_expires_at is not None
+        each.key_expires_at += ahead
+    monkeypatch.setattr(recovery, "_now", lambda: datetime.now(UTC) + ahead, raising=False)
+    assert len(await find_payments(checkout, error, reference=REFERENCE)) == 2
+    assert await find_actions(checkout, caught.value, payment.id)
+    monkeypatch.undo()
+    # That clock was right, and only the times of the errors are not: the replies say so.
     assert await find_payments(checkout, error, reference=REFERENCE) == []
 
 

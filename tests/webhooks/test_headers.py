@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from http.client import parse_headers
 
 import pytest
 from multidict import CIMultiDict
@@ -22,6 +24,7 @@ FORMS: dict[str, Build] = {
     "lists": lambda name, value: [[b"host", b"shop"], [name.lower().encode(), value.encode()]],
     "pairs of text": lambda name, value: ((each, text) for each, text in (("Host", "shop"), (name, value))),
     "mapping of bytes": lambda name, value: {b"host": b"shop", name.encode(): value.encode()},
+    "http.server": lambda name, value: parse_headers(io.BytesIO(f"Host: shop\r\n{name}: {value}\r\n\r\n".encode())),
     "META": lambda name, value: {"wsgi.input": object(), f"HTTP_{name.upper().replace('-', '_')}": value},
 }
 
@@ -50,6 +53,9 @@ def test_two_signatures_in_a_list_are_none() -> None:
     pair = (b"cko-signature", webhooks.sign(BODY, KEY).encode())
     with pytest.raises(errors.InvalidSignature, match="2 headers"):
         webhooks.receive(BODY, [pair, pair], KEY)
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in (pair, pair)) + b"\r\n"
+    with pytest.raises(errors.InvalidSignature, match="2 headers"):
+        webhooks.receive(BODY, parse_headers(io.BytesIO(lines)), KEY)
 
 
 @pytest.mark.parametrize(
