@@ -155,6 +155,9 @@ def _members(operation: str, body: object) -> dict[str, object]:
         members = {each.encode_name: getattr(body, each.name) for each in fields_of(type(body))}
     elif isinstance(body, Mapping):
         members = dict(cast("Mapping[str, object]", body))
+        if not all(isinstance(cast("object", name), str) for name in members):
+            reason = "the names of the members must be texts"
+            raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
     else:
         reason = f"the body must be a mapping of names to values, not {type(body).__name__}"
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)

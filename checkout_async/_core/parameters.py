@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -129,6 +130,8 @@ def optional_parameter(
     if value is None:
         return ()
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        text = cast("str", value)  # `prepare` refuses it, and knows the name of the operation
     return (
         Parameter(
             name=name,

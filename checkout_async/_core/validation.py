@@ -133,7 +133,9 @@ def refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
     del packed  # a traceback may show the locals
     if found is not None:
         path, reason = found
-        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+        argument = None if root == "$" else root
+        message = f"{operation}: {path}: {reason}"
+        raise InvalidRequest(message, operation=operation, path=path, reason=reason, argument=argument)
 
 
 def _path_to_unwritable(value: object, path: str) -> tuple[str, str] | None:
