@@ -18,6 +18,7 @@ from checkout_async._core.model import (
 )
 from checkout_async._core.multipart import Upload
 from checkout_async._core.paging import Page, by_link, by_position
+from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter
 from checkout_async._core.resource import ForwardingSender, Resource
 from checkout_async._core.wire import (
     Alternative,
@@ -27,10 +28,7 @@ from checkout_async._core.wire import (
     CallOptions,
     Idempotency,
     Operation,
-    Parameter,
     Sender,
-    list_parameter,
-    optional_parameter,
 )
 from checkout_async._version import __version__
 from checkout_async.config import RetryPolicy, Timeouts, Validation

@@ -7,6 +7,7 @@ Nothing here imports checkout_async. Read the modules in this order; each one im
 
 diagnostics, document, names, files, load, keywords, overlay, bundle, validate, passes/, ir, parse, parse_types,
 render_text, render_type, render_strict, render_call, render_pagination, checks/, publish, write, target,
-generator_input, emit_models, emit_operations, emit_dicts, emit_packages, emit_facts, emit_servers, write_package,
-record, trial, prove, contract, compiler, count, decisions, lint/, upstream/, revisions, diff/, commands, __main__.
+generator_input, generator, emit_models, emit_operations, emit_dicts, emit_packages, emit_facts, emit_servers,
+write_package, record, trial, prove, contract, compiler, count, decisions, lint/, upstream/, revisions, diff/,
+commands, __main__.
 """

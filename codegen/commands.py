@@ -17,11 +17,13 @@ from codegen.document import Object
 from codegen.lint import fix_fragments, lint
 from codegen.lint.former_names import has_former_names
 from codegen.lint.sensitive import unmarked
+from codegen.record import record
 from codegen.revisions import last_release, read_version
 from codegen.upstream.adopt import Drafts, adopt_member, adopt_operation, adopt_schema, write_drafts
 from codegen.upstream.compare import compare_documents
 from codegen.upstream.read import Document, read_document
 from codegen.upstream.render import render_comparison
+from codegen.write import diff_tree
 
 
 def accept_contract(options: argparse.Namespace) -> int:
@@ -39,6 +41,8 @@ def accept_contract(options: argparse.Namespace) -> int:
     if options.why:
         accepted = [*accepted, {"why": options.why, "changes": changes}]
     write_contract(folder, {**compiled.contract, ACCEPTED: accepted})
+    if not diff_tree(options.output, compiled.files):
+        record(options.root, options.output)
     return 0
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from codegen.document import Object
-from codegen.emit_models import DICTS, MODELS, reachable
+from codegen.emit_models import DICTS, MODELS
 from codegen.emit_operations import TEMPLATES
 from codegen.ir import Member, ObjectType, UnionType
 from codegen.parse_types import parse_types
-from codegen.passes.walk import module_of, schemas
+from codegen.passes.walk import module_of, reachable, schemas
 from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_annotation, dict_name, enum_like, types_of
 

@@ -36,7 +36,6 @@ def emit_facts(document: Object) -> str:
     about = "Headers that carry an idempotency key."
     lines += _constant("KEY_HEADERS", "tuple[str, ...]", _tuple(keys), about)
     lines += _constant("VISIBLE_HEADERS", "tuple[str, ...]", _tuple(visible), "Headers of replies that may show.")
-    lines += _constant("SCOPES", "tuple[str, ...]", _tuple(facts.scopes(document)), "The documented scopes of tokens.")
     counted = "How many decimals the minor unit of a currency stands for. All other currencies have OTHER_DECIMALS."
     lines += _constant("DECIMALS", "Mapping[str, int]", literal(facts.decimals(document)), counted)
     lines += [f"OTHER_DECIMALS: Final = {literal(facts.other_decimals(document))}"]

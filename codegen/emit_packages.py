@@ -43,7 +43,7 @@ def emit_package(path: str, modules: Iterable[str], version: str = "", target: T
 
 
 def emit_scopes(document: Object) -> str:
-    """Return the module with the type of an OAuth scope: the documented ones for editors, and any other text."""
+    """Return the module with the documented OAuth scopes, and with the type of one: for editors, and any other text."""
     listed = [literal(scope) for scope in scopes(document)]
     return TEMPLATES.get_template("scopes.jinja2").render(header=HEADER, scopes=listed)
 

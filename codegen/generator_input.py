@@ -51,7 +51,7 @@ class GeneratorInput:
     definitions: dict[str, Any]
     template_data: dict[str, dict[str, Any]]
     inline: frozenset[str]
-    """Names of extra definitions, for types with limits inside other types. `emit_models` inlines them again."""
+    """Names of extra definitions, for types with limits inside other types. `generator` inlines them again."""
 
 
 def prepare_input(document: Object) -> GeneratorInput:

@@ -36,7 +36,7 @@ class Parameter:
     required: bool
     description: str
     limits: tuple[tuple[str, str | int | float], ...] = ()
-    """The documented limits of a value, under the names of `checkout_async._core.wire.Parameter`."""
+    """The documented limits of a value, under the names of `checkout_async._core.parameters.Parameter`."""
     enforced: tuple[str, ...] = ()
     """The names of those limits that the API enforces."""
     several: Literal["", "repeated", "joined"] = ""

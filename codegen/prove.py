@@ -28,6 +28,7 @@ _CALLED: Final = frozenset(
         "Meta",
         "Operation",
         "TypedDict",
+        "get_args",
         "modules_on_demand",
         "msgspec.field",
         "named_on_demand",

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from checkout_async import CheckoutClient, webhooks
-from checkout_async._generated.facts import SCOPES
+from checkout_async._generated.scopes import SCOPES
 from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.batch.support import request
 from tests.commands import (

@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from checkout_async._core.model import ResponseModel, fields_of
-from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Parameter
+from checkout_async._core.parameters import Parameter
+from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
 from checkout_async.errors import ReplyMismatch
 
 __all__ = ["identifiers_of", "is_about_another", "mismatch"]

@@ -8,7 +8,7 @@ Of a reply, either name is read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct, StructMeta
 from msgspec.structs import force_setattr
@@ -25,9 +25,6 @@ class FormerNames(StructMeta):
     msgspec makes what it decodes and copies without this call.
     """
 
-    __former_names__: ClassVar[Mapping[str, str]] = {}
-    __former_keys__: ClassVar[Mapping[str, str]] = {}
-
     if not TYPE_CHECKING:  # a checker would take every argument for one that exists
 
         @clears_frames
@@ -39,14 +36,15 @@ class FormerNames(StructMeta):
             return super().__call__(*arguments, **members)
 
 
-def use_present_names(type_: type[Struct], members: dict[str, object]) -> None:
+def use_present_names(type_: Any, members: dict[str, object]) -> None:
     """Replace the old names in a mapping that is meant as a type, in place. One beside its new one stays."""
-    if not isinstance(type_, FormerNames):
+    renamed: Mapping[str, str] = getattr(type_, "__former_keys__", {})
+    if not renamed:
         return
     config = type_.__struct_config__
     if config.tag_field is not None and members.get(config.tag_field) != config.tag:
         return  # another variant of a union
-    for former, name in cast("FormerNames", type_).__former_keys__.items():
+    for former, name in renamed.items():
         if former in members and name not in members:
             _warn(type_, former, name)
             members[name] = members.pop(former)

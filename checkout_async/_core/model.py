@@ -52,6 +52,9 @@ class _MaskedRepr:
 
     __slots__ = ()
     __sensitive__: ClassVar[Mapping[str, str]] = {}
+    # Members that were renamed (`x-former-name`): the former names of their fields, and of their keys in JSON.
+    __former_names__: ClassVar[Mapping[str, str]] = {}
+    __former_keys__: ClassVar[Mapping[str, str]] = {}
     __struct_fields__: ClassVar[tuple[str, ...]]
 
     @classmethod

@@ -15,17 +15,9 @@ from urllib.parse import quote
 
 from checkout_async._core.body import encode_body, encode_form
 from checkout_async._core.decision import check_key, new_key
+from checkout_async._core.parameters import ListParameter, Parameter, quote_part, quote_segment
 from checkout_async._core.validation import SEND_ANYWAY, specified_pattern
-from checkout_async._core.wire import (
-    ApiRequest,
-    BodyFormat,
-    HttpRequest,
-    Idempotency,
-    ListParameter,
-    Parameter,
-    quote_part,
-    quote_segment,
-)
+from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Idempotency
 from checkout_async._generated.facts import KEY_HEADERS
 from checkout_async._version import __version__
 from checkout_async.config import Validation, require_type

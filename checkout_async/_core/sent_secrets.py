@@ -56,9 +56,12 @@ def _sensitive_texts(value: object, type_: Any) -> Iterator[str]:
     for option in union_types(type_):
         if not (isinstance(option, type) and issubclass(option, RequestModel)):
             continue
+        former = {name: key for key, name in option.__former_keys__.items()}
         for field in fields_of(option):
-            member = members.get(field.encode_name)
-            yield from _texts(member) if field.name in option.__sensitive__ else _sensitive_texts(member, field.type)
+            # A body that was not checked is sent under the name that it came with.
+            for name in {field.encode_name, former.get(field.encode_name, field.encode_name)}:
+                member, masked = members.get(name), field.name in option.__sensitive__
+                yield from _texts(member) if masked else _sensitive_texts(member, field.type)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,22 +6,17 @@ package are protocols here: an operation function needs a `Sender`, and a `Trans
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
-from urllib.parse import quote
 
-from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from checkout_async._core.model import RequestModel
+from checkout_async._core.parameters import Parameter
 from checkout_async._generated.facts import REQUEST_ID_HEADER
 from checkout_async.config import RetryPolicy, Timeouts, Validation
-from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import Headers, SecretBytes, SecretMembers, SecretStruct, as_secret
 
 __all__ = [
@@ -33,24 +28,15 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "Idempotency",
-    "ListParameter",
     "Operation",
-    "Parameter",
     "Sender",
     "Transport",
     "do_nothing",
-    "list_parameter",
-    "optional_parameter",
-    "quote_part",
-    "quote_segment",
 ]
 
 T = TypeVar("T")
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower()
-
-# RFC 3986 section 2.3: characters that need no quoting.
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Idempotency(Enum):
@@ -109,65 +95,6 @@ class Operation(Generic[T]):
     idempotency_header: str | None = None
     key_lifetime: int = 0
     reference: str | None = None
-
-
-class Parameter(Struct, frozen=True, kw_only=True):
-    """A path, query or header parameter of one call: its API name, its value, and the limits of the value."""
-
-    name: str
-    value: str
-    argument: str = ""
-    """The name of the Python argument, if it is another one."""
-    pattern: str | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    enforced: tuple[str, ...] = ()
-    """The limits, by the names above, that the API enforces; the others are checked at the level `strict` only."""
-
-    @property
-    def label(self) -> str:
-        """The name that the caller knows."""
-        return self.argument or self.name
-
-
-class ListParameter(Parameter, frozen=True, kw_only=True):
-    """A query parameter with a list of values. The limits are those of each value.
-
-    The name is repeated for each value (`a=1&a=2`), or the values are `joined` by commas (`a=1,2`; a comma in a value
-    is quoted). That is how RFC 6570 expands `{?a*}` and `{?a}`.
-    """
-
-    value: str = ""
-    values: object = ()
-    joined: bool = False
-    min_items: int | None = None
-    max_items: int | None = None
-
-    def texts(self) -> tuple[str, ...] | None:
-        """Return the values as texts, or None if it is no list of texts, numbers, booleans, dates and times."""
-        if (values := _listed(self.values)) is None:
-            return None
-        found = tuple(map(_text_of, values))
-        return None if None in found else cast("tuple[str, ...]", found)
-
-
-def _listed(values: object) -> tuple[object, ...] | None:
-    """Return the items of a list of any kind, or None if it is none. A text and a mapping are iterable, too."""
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
-        return tuple(cast("Iterable[object]", values))
-    return None
-
-
-def _text_of(value: object) -> str | None:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str):
-        return str.__str__(value)
-    return str(value) if isinstance(value, int | float) else None
 
 
 class CallOptions(SecretStruct, frozen=True, kw_only=True):
@@ -342,72 +269,3 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close all connections."""
         ...
-
-
-def quote_segment(operation: str, name: str, value: str) -> str:
-    """Quote a value as exactly one path segment (RFC 3986 section 3.3).
-
-    Raises InvalidRequest for an empty or dot segment.
-    """
-    if value in {"", ".", ".."}:
-        reason = "is empty or a dot segment, not an identifier"
-        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
-    return quote_part(operation, name, value)
-
-
-def quote_part(operation: str, name: str, value: str) -> str:
-    """Quote a value for a path or query. Raises InvalidRequest, without the value, if it cannot be encoded."""
-    if _UNRESERVED.fullmatch(value):
-        return value
-    try:
-        return quote(value, safe="")
-    except UnicodeEncodeError:
-        reason = "contains a lone surrogate and cannot be encoded as UTF-8"
-    raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
-
-
-def list_parameter(
-    name: str,
-    values: Iterable[object] | None,
-    *,
-    required: bool = False,
-    **described: Any,
-) -> tuple[Parameter, ...]:
-    """Return a 1-tuple of the parameter with its values, or () if there are none and it is not `required`."""
-    listed = _listed(values)
-    if (values is None or listed == ()) and not required:
-        return ()
-    return (ListParameter(name=name, values=values if listed is None else listed, **described),)
-
-
-def optional_parameter(
-    name: str,
-    value: str | float | bool | None,
-    *,
-    argument: str = "",
-    pattern: str | None = None,
-    min_length: int | None = None,
-    max_length: int | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    enforced: tuple[str, ...] = (),
-) -> tuple[Parameter, ...]:
-    """Return a 1-tuple of the parameter with its value as text, or () if the value is None."""
-    if value is None:
-        return ()
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        text = cast("str", value)  # `prepare` refuses it, and knows the name of the operation
-    return (
-        Parameter(
-            name=name,
-            value=text,
-            argument=argument,
-            pattern=pattern,
-            min_length=min_length,
-            max_length=max_length,
-            minimum=minimum,
-            maximum=maximum,
-            enforced=enforced,
-        ),
-    )

@@ -20,20 +20,6 @@ KEY_HEADERS: Final[tuple[str, ...]] = ("Cko-Idempotency-Key",)
 """Headers that carry an idempotency key."""
 VISIBLE_HEADERS: Final[tuple[str, ...]] = ("Cko-Request-Id", "Cko-Version")
 """Headers of replies that may show."""
-SCOPES: Final[tuple[str, ...]] = (
-    "sessions:app",
-    "sessions:browser",
-    "gateway",
-    "gateway:payment",
-    "gateway:payment-details",
-    "gateway:payment-authorizations",
-    "gateway:payment-cancellations",
-    "gateway:payment-captures",
-    "gateway:payment-refunds",
-    "gateway:payment-voids",
-    "payments:search",
-)
-"""The documented scopes of tokens."""
 DECIMALS: Final[Mapping[str, int]] = {
     "BIF": 0,
     "DJF": 0,

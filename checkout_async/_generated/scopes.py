@@ -3,24 +3,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["Scope"]
+__all__ = ["SCOPES", "Scope"]
 
-Scope: TypeAlias = (
-    Literal[
-        "sessions:app",
-        "sessions:browser",
-        "gateway",
-        "gateway:payment",
-        "gateway:payment-details",
-        "gateway:payment-authorizations",
-        "gateway:payment-cancellations",
-        "gateway:payment-captures",
-        "gateway:payment-refunds",
-        "gateway:payment-voids",
-        "payments:search",
-    ]
-    | str
-)
+_Documented: TypeAlias = Literal[
+    "sessions:app",
+    "sessions:browser",
+    "gateway",
+    "gateway:payment",
+    "gateway:payment-details",
+    "gateway:payment-authorizations",
+    "gateway:payment-cancellations",
+    "gateway:payment-captures",
+    "gateway:payment-refunds",
+    "gateway:payment-voids",
+    "payments:search",
+]
+
+Scope: TypeAlias = _Documented | str
 """A documented scope, or the text of another one: the API adds scopes without notice."""
+
+SCOPES: Final[tuple[str, ...]] = get_args(_Documented)
+"""The documented scopes."""

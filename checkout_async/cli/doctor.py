@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from checkout_async._generated.facts import SCOPES
+from checkout_async._generated.scopes import SCOPES
 from checkout_async._version import __version__
 from checkout_async.batch.command.console import printable
 from checkout_async.cli.settings import CommandSettings, settings_options

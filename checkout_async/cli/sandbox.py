@@ -193,7 +193,7 @@ def _in_utc(start: datetime | None) -> datetime | None:
 
 
 def _say_how_to_use(simulator: Sandbox) -> None:
-    from checkout_async._generated.facts import SCOPES  # noqa: PLC0415  # as above
+    from checkout_async._generated.scopes import SCOPES  # noqa: PLC0415  # as above
     from checkout_async.sandbox.core import tokens  # noqa: PLC0415  # as above
 
     click.echo(

@@ -12,7 +12,7 @@ from typing import ParamSpec, Self, TypeVar, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from checkout_async._generated.facts import SCOPES
+from checkout_async._generated.scopes import SCOPES
 from checkout_async.auth import OAuthCredentials
 from checkout_async.client import CheckoutClient, ClientOptions
 from checkout_async.config import Limits

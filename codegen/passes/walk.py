@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from codegen.document import EMPTY, Array, Object
@@ -148,3 +148,15 @@ def rewrite_schema(schema: Object, change: Callable[[Object], Object]) -> Object
         choices = schema.array(key)
         members[key] = choices.derive(rewrite_schema(value, change) for value in choices.objects())
     return change(schema.derive(members))
+
+
+def reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
+    """Return the members and every schema they refer to, directly or not."""
+    found: set[str] = set()
+    waiting = list(members)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [reference for reference in references(named[name]) if reference in named]
+    return found

@@ -13,7 +13,8 @@ import pytest
 
 from checkout_async import errors
 from checkout_async._core.events import CallEnded, CallInfo
-from checkout_async._core.wire import Idempotency, quote_segment
+from checkout_async._core.parameters import quote_segment
+from checkout_async._core.wire import Idempotency
 from tests.canary.channels import leaks, pickled, recording, rendered, shown, without_reply
 from tests.canary.marks import Canaries
 

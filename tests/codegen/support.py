@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
@@ -10,8 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from codegen.compiler import compile_document, compile_files
+from codegen.compiler import Compiled, compile_all, compile_document, compile_files
 from codegen.diagnostics import SpecificationError
+from codegen.load import SNAPSHOT
 from codegen.write import DOCS, GENERATED, MANIFEST, write_tree
 
 HERE = Path(__file__).parent
@@ -111,6 +113,26 @@ def generate(root: Path, /, **fragments: str) -> Path:
     write_fragments(root, {**SHOP, **{files[key]: text for key, text in fragments.items()}})
     write_tree(root, compile_files(root))
     return root / GENERATED
+
+
+def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands that follow in this process compile each state of the fragments once.
+
+    The accepted snapshot is beside them, and no part of what is compiled.
+    """
+    known: dict[str, Compiled] = {}
+
+    def compiled(root: Path) -> Compiled:
+        digest = hashlib.sha256()
+        for path in sorted((root / "openapi").rglob("*")):
+            if path.is_file() and path.name != SNAPSHOT:
+                digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode() + path.read_bytes())
+        if digest.hexdigest() not in known:
+            known[digest.hexdigest()] = compile_all(root)
+        return known[digest.hexdigest()]
+
+    for module in ("codegen.__main__", "codegen.commands"):
+        monkeypatch.setattr(f"{module}.compile_all", compiled)
 
 
 def problems(root: Path, *changes: tuple[str, str, str], of: Mapping[str, str] = SHOP) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from codegen.__main__ import main
 from codegen.compiler import Compiled, compile_all
-from codegen.emit_models import GeneratorError
+from codegen.generator import GeneratorError
 from codegen.prove import ProofError
 from codegen.record import RECORD
 from codegen.render_text import RenderError

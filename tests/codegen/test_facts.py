@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from codegen.compiler import compile_document
 from codegen.diff import compare_versions
 from codegen.emit_facts import emit_facts
+from codegen.emit_packages import emit_scopes
 from codegen.revisions import read_version
-from tests.codegen.support import ORDER, PATH, ROOT, SCHEMAS, SHOP, problems, write_fragments
+from tests.codegen.support import ORDER, PATH, ROOT, SCHEMAS, SECURITY, SHOP, problems, write_fragments
 
 CURRENCIES = """\
 source: https://shop.example/amounts
@@ -84,7 +86,6 @@ def test_names_and_currencies_are_those_of_the_fragments(tmp_path: Path) -> None
         "ERROR_CODES": "reasons",
         "KEY_HEADERS": (),
         "VISIBLE_HEADERS": ("Shop-Id",),
-        "SCOPES": ("shop:write",),
         "DECIMALS": {"JPY": 0, "KWD": 3},
         "OTHER_DECIMALS": 2,
         "STEPS": {"KWD": 10},
@@ -93,8 +94,20 @@ def test_names_and_currencies_are_those_of_the_fragments(tmp_path: Path) -> None
 
 def test_an_api_that_states_none_has_empty_ones(tmp_path: Path) -> None:
     found = constants(tmp_path, dict(SHOP))
-    assert (found.pop("OTHER_DECIMALS"), found.pop("SCOPES")) == (2, ("shop:write",))
+    assert found.pop("OTHER_DECIMALS") == 2
     assert not any(found.values())
+
+
+@pytest.mark.parametrize("listed", [("shop:write", "shop:read"), ()], ids=["two", "none"])
+def test_the_documented_scopes_are_those_of_the_type(tmp_path: Path, listed: tuple[str, ...]) -> None:
+    stated = ", ".join(f"'{each}': Text." for each in listed)
+    changed = {"components/securitySchemes/all.yaml": SECURITY.replace("'shop:write': Writing.", stated)}
+    root = ROOT if listed else ROOT.replace("['shop:write']", "[]")
+    folder = write_fragments(tmp_path, {**SHOP, **changed, "openapi.yaml": root}) / "openapi"
+    found: dict[str, Any] = {}
+    exec(emit_scopes(compile_document(folder)), found)
+    assert found["SCOPES"] == listed
+    assert found["Scope"] == (Literal[listed] | str if listed else str)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from checkout_async._core import deprecation
 from checkout_async._core.body import encode_body
 from checkout_async._core.codec import decode
 from checkout_async._core.multipart import encode_multipart
+from checkout_async._core.sent_secrets import sent_secrets
+from checkout_async._core.wire import ApiRequest, Idempotency, Operation
 from checkout_async.errors import InvalidRequest
 from codegen.__main__ import main
 from codegen.compiler import compile_document, contract_of
@@ -217,6 +219,16 @@ def test_the_same_name_in_another_variant_means_that_member(shop: ModuleType) ->
 def test_a_mapping_with_both_names_is_refused(shop: ModuleType) -> None:
     with pytest.raises(InvalidRequest, match="unknown field `item`"):
         body(shop.OrderRequest, {"item": "tea", "goods": "tea"})
+
+
+def test_what_is_sent_unchecked_under_the_old_key_is_blacked_out_too(shop: ModuleType) -> None:
+    operation: Operation[Any] = Operation(
+        name="o", method="POST", path="/", idempotency=Idempotency.NONE, responses={}, request=shop.OrderRequest
+    )
+    given = {"goods": "tea", "gift-note": "for Bo", "parts": [{"count": 1}]}
+    sent = encode_body("o", given, shop.OrderRequest, validate="off")
+    assert b"gift-note" in bytes(sent)
+    assert sent_secrets(ApiRequest(operation=operation, body=given), sent) == ["for Bo"]
 
 
 def test_a_form_with_files_takes_the_old_key(shop: ModuleType) -> None:

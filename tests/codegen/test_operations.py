@@ -10,14 +10,8 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from checkout_async._core.wire import (
-    ApiRequest,
-    ApiResponse,
-    BodyFormat,
-    CallOptions,
-    Idempotency,
-    Parameter,
-)
+from checkout_async._core.parameters import Parameter
+from checkout_async._core.wire import ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency
 from checkout_async.config import RetryPolicy
 from codegen.write import GENERATED
 from tests.codegen.support import GOLDEN, PATH, ROOT, generate, import_generated

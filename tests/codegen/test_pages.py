@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from checkout_async._core.wire import ApiRequest, ApiResponse, Parameter
+from checkout_async._core.parameters import Parameter
+from checkout_async._core.wire import ApiRequest, ApiResponse
 from tests.codegen.support import GoldenLibrary
 
 T = TypeVar("T")

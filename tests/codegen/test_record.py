@@ -8,6 +8,9 @@ from typing import NoReturn
 import pytest
 
 from codegen.__main__ import main
+from codegen.compiler import Compiled
+from codegen.contract import FORMAT
+from codegen.document import EMPTY
 from codegen.record import RECORD, is_verified, record
 from codegen.write import DOCS, GENERATED, MANIFEST, write_tree
 from tests.codegen.support import ORDER, SHOP, write_fragments
@@ -84,3 +87,18 @@ def test_a_run_that_failed_is_not_recorded(tmp_path: Path) -> None:
     write_fragments(tmp_path, {**SHOP, "paths/orders.yaml": "post: {}\n"})
     assert main(["--root", str(tmp_path)]) == 1
     assert not (tmp_path / RECORD).exists()
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as generated", "changed by hand"])
+def test_accepting_is_recorded_if_the_files_are_those_of_the_fragments(
+    root: Path, changed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_all(_: Path) -> Compiled:
+        return Compiled(EMPTY, FILES, {"format": FORMAT})
+
+    monkeypatch.setattr("codegen.commands.compile_all", compile_all)
+    (root / RECORD).unlink()
+    if changed:
+        (root / MANIFEST).write_bytes(b"{ }\n")
+    assert main(["accept", "--root", str(root)]) == 0
+    assert is_verified(root, root) is not changed

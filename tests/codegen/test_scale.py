@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from codegen.compiler import compile_document
-from codegen.emit_models import split_module
+from codegen.generator import split_module
 from codegen.passes import run_passes
 from codegen.trial import try_types
 from tests.codegen.support import ORDER, SCHEMAS, SHOP, write_fragments

@@ -15,7 +15,8 @@ import pytest
 from codegen.compiler import compile_document
 from codegen.document import Object
 from codegen.emit_dicts import emit_dicts
-from codegen.emit_models import emit_models, emit_strict, generate_classes, strict_classes, with_types
+from codegen.emit_models import emit_models, emit_strict, strict_classes, with_types
+from codegen.generator import generate_classes
 from codegen.ir import ObjectType
 from codegen.parse_types import parse_types
 from codegen.passes import run_passes

@@ -10,7 +10,8 @@ import pytest
 
 from checkout_async._core.correlation import is_about_another, mismatch
 from checkout_async._core.model import ResponseModel
-from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation, Parameter
+from checkout_async._core.parameters import Parameter
+from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation
 from checkout_async.models import payments
 from checkout_async.operations import payments as payment_operations
 from checkout_async.operations import sessions as session_operations

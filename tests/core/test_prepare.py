@@ -15,16 +15,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from checkout_async._core.model import RequestModel
+from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter
 from checkout_async._core.prepare import prepare, user_agent
-from checkout_async._core.wire import (
-    ApiRequest,
-    BodyFormat,
-    CallOptions,
-    HttpRequest,
-    Parameter,
-    list_parameter,
-    optional_parameter,
-)
+from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, HttpRequest
 from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Link, Order, Payout

@@ -16,6 +16,7 @@ import pytest
 
 import checkout_async
 from checkout_async._generated import facts
+from checkout_async._generated.scopes import SCOPES
 from checkout_async._generated.servers import BASE_URLS, TOKEN_URLS
 from tests.generated.support import DOCUMENT
 
@@ -44,7 +45,7 @@ PATHS = {path.partition("/{")[0] for path in DOCUMENT["paths"]}
 HOSTS = {urlsplit(url).netloc.replace("{subdomain}.", "") for url in (*BASE_URLS.values(), *TOKEN_URLS.values())}
 ERRORS = {facts.ERROR_TYPE, facts.ERROR_CODES}
 CURRENCIES = {*facts.DECIMALS, *facts.STEPS}
-NAMED_SCOPES = {scope for scope in facts.SCOPES if ":" in scope}
+NAMED_SCOPES = {scope for scope in SCOPES if ":" in scope}
 
 
 def modules() -> Iterator[str]:

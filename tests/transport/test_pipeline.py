@@ -26,6 +26,7 @@ from checkout_async._core.events import (
     Waited,
     WaitReason,
 )
+from checkout_async._core.parameters import Parameter
 from checkout_async._core.wire import (
     ApiRequest,
     ApiResponse,
@@ -34,7 +35,6 @@ from checkout_async._core.wire import (
     HttpResponse,
     Idempotency,
     Operation,
-    Parameter,
 )
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from checkout_async._core.paging import Page, by_link, by_position
-from checkout_async._core.wire import (
-    Alternative,
-    ApiRequest,
-    CallOptions,
-    Idempotency,
-    Operation,
-    Parameter,
-    Sender,
-    optional_parameter,
-)
+from checkout_async._core.parameters import Parameter, optional_parameter
+from checkout_async._core.wire import Alternative, ApiRequest, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.payments import (
     AcceptedAction,
     AuthorizationRequest,

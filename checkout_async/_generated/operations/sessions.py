@@ -6,15 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from checkout_async._core.wire import (
-    ApiRequest,
-    CallOptions,
-    Idempotency,
-    Operation,
-    Parameter,
-    Sender,
-    optional_parameter,
-)
+from checkout_async._core.parameters import Parameter, optional_parameter
+from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.sessions import (
     ChannelData,
     ChannelTypeLike,

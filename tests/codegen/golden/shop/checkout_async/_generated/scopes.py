@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["Scope"]
+__all__ = ["SCOPES", "Scope"]
 
-Scope: TypeAlias = Literal["shop:read", "shop:write"] | str
+_Documented: TypeAlias = Literal["shop:read", "shop:write"]
+
+Scope: TypeAlias = _Documented | str
 """A documented scope, or the text of another one: the API adds scopes without notice."""
+
+SCOPES: Final[tuple[str, ...]] = get_args(_Documented)
+"""The documented scopes."""

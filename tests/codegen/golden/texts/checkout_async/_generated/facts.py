@@ -20,8 +20,6 @@ KEY_HEADERS: Final[tuple[str, ...]] = ()
 """Headers that carry an idempotency key."""
 VISIBLE_HEADERS: Final[tuple[str, ...]] = ()
 """Headers of replies that may show."""
-SCOPES: Final[tuple[str, ...]] = ()
-"""The documented scopes of tokens."""
 DECIMALS: Final[Mapping[str, int]] = {}
 """How many decimals the minor unit of a currency stands for. All other currencies have OTHER_DECIMALS."""
 OTHER_DECIMALS: Final = 2

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-__all__ = ["Scope"]
+__all__ = ["SCOPES", "Scope"]
 
 Scope: TypeAlias = str
 """A documented scope, or the text of another one: the API adds scopes without notice."""
+
+SCOPES: Final[tuple[str, ...]] = ()
+"""The documented scopes."""

@@ -8,15 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.deprecation import deprecated, warn_deprecated
-from checkout_async._core.wire import (
-    ApiRequest,
-    CallOptions,
-    Idempotency,
-    Operation,
-    Parameter,
-    Sender,
-    optional_parameter,
-)
+from checkout_async._core.parameters import Parameter, optional_parameter
+from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.shop import ChannelLike, Order, OrderRequest, WaitingOrder
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender
+from checkout_async._core.parameters import Parameter
+from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
