@@ -231,36 +231,18 @@ $(VENV)/.audit: $(VENV)/.pip pyproject.toml
 	@$(PIP) install --group audit
 	@touch $@
 
-$(SIMULATE)/.ready: pyproject.toml
-	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
-	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all,codegen]' --group simulate
-	@touch $@
+# The environments beside $(VENV): what each contains, and how it is made.
+$(SIMULATE)/.ready: CONTENTS := --editable '.[all,codegen]' --group simulate
+$(ENGINES)/.ready: CONTENTS := --editable '.[cli]' --group engines
+$(ARQ)/.ready: CONTENTS := --editable '.[sandbox]' --group arq
+$(BENCH)/.ready: CONTENTS := --editable . --group bench
+$(DOCS)/.ready: CONTENTS := --editable '.[sandbox]' --group docs
+$(SIMULATE)/.ready: INTERPRETER := $$(scripts/find_python 3.12)
+INTERPRETER := $(PYTHON)
 
-$(ENGINES)/.ready: $(VENV)/.python pyproject.toml
-	@echo "Setting up $(ENGINES) ..."
-	@$(PYTHON) -m venv $(ENGINES)
-	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group engines
-	@touch $@
-
-$(ARQ)/.ready: $(VENV)/.python pyproject.toml
-	@echo "Setting up $(ARQ) ..."
-	@$(PYTHON) -m venv $(ARQ)
-	@$(ARQ)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(ARQ)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[sandbox]' --group arq
-	@touch $@
-
-$(BENCH)/.ready: $(VENV)/.python pyproject.toml
-	@echo "Setting up $(BENCH) ..."
-	@$(PYTHON) -m venv $(BENCH)
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable . --group bench
-	@touch $@
-
-$(DOCS)/.ready: $(VENV)/.python pyproject.toml
-	@echo "Setting up $(DOCS) ..."
-	@$(PYTHON) -m venv $(DOCS)
-	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[sandbox]' --group docs
+$(ENGINES)/.ready $(ARQ)/.ready $(BENCH)/.ready $(DOCS)/.ready: $(VENV)/.python
+$(SIMULATE)/.ready $(ENGINES)/.ready $(ARQ)/.ready $(BENCH)/.ready $(DOCS)/.ready: %/.ready: pyproject.toml
+	@python=$(INTERPRETER) && echo "Setting up $* with $$python ..." && $$python -m venv $*
+	@$*/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$*/bin/python -m pip --disable-pip-version-check --quiet install $(CONTENTS)
 	@touch $@

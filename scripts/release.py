@@ -19,6 +19,7 @@ from packaging.version import Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MAIN: Final = "main"
+UNPUBLISHED: Final = "not on PyPI yet"
 FORM: Final = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 
 
@@ -95,6 +96,18 @@ def changelog_problem(text: str, version: str, today: date) -> str:
     return "" if "\n- " in found[2] else f"the section {version} of CHANGELOG.md is empty"
 
 
+def check_pages() -> None:
+    """Check that no page says that the package is not published yet."""
+    if pages := unpublished_pages(ROOT):
+        raise Failed(f"{', '.join(pages)}: write how to install the package from PyPI in place of `{UNPUBLISHED}`")
+
+
+def unpublished_pages(root: Path) -> list[str]:
+    """Return the pages that say that the package is not on PyPI yet."""
+    pages = [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md"))]
+    return [str(page.relative_to(root)) for page in pages if UNPUBLISHED in page.read_text(encoding="utf-8")]
+
+
 def make(target: str) -> Callable[[], None]:
     """Return a step that runs a make target."""
     return lambda: run("make", "--no-print-directory", target)
@@ -104,6 +117,7 @@ QUICK: Final[Mapping[str, Callable[[], None]]] = {
     "tree": check_tree,
     "version": check_version,
     "changelog": check_changelog,
+    "pages": check_pages,
     "differences": make("diff"),
     "lint": make("lint"),
     "check-generated": make("check-generated"),

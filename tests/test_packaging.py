@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from scripts.dependencies import check
-from scripts.release import QUICK, SLOW, changelog_problem, version_problem
+from scripts.release import QUICK, SLOW, changelog_problem, unpublished_pages, version_problem
 from scripts.test_matrix import lowest_versions, supported_versions
 
 ROOT = Path(__file__).parent.parent
@@ -149,8 +149,20 @@ def test_the_checklist_wants_a_dated_section_of_the_changelog(heading: str, prob
     assert bool(problem) == bool(found)
 
 
+def test_the_checklist_finds_pages_that_say_it_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name, text in (("README.md", "It is not on PyPI yet."), ("docs/index.md", "pip install checkout-async")):
+        (tmp_path / name).write_text(text)
+    assert unpublished_pages(tmp_path) == ["README.md"]
+
+
+def test_pages_that_install_the_package_first_say_whether_it_is_published() -> None:
+    """Until there is a release, `pip install checkout-async` finds nothing."""
+    assert set(unpublished_pages(ROOT)) in ({"README.md", "docs/index.md", "docs/quickstart.md"}, set())
+
+
 def test_the_checklist_runs_targets_that_exist() -> None:
-    checks = {"tree", "version", "changelog", "differences"}
+    checks = {"tree", "version", "changelog", "pages", "differences"}
     assert {*QUICK, *SLOW} - checks <= TARGETS
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, cast, runtime_checkable
 import msgspec
 
 from checkout_async._core.body import strict_type
+from checkout_async._core.former_names import use_present_names
 from checkout_async._core.model import UNSET, RequestModel, fields_of, known_values_only
 from checkout_async._core.validation import SEND_ANYWAY, encode, explain, pack
 from checkout_async.config import Validation
@@ -169,9 +170,11 @@ def _check(operation: str, members: dict[str, object], type_: Any) -> object:
     packed, defect = encode(pack, {name: value for name, value in members.items() if name not in files})
     if not defect:
         texts: dict[str, object] = msgspec.msgpack.decode(packed)
+        whole = texts | files
+        use_present_names(type_, whole)
         with known_values_only() as refused:
             try:
-                return msgspec.convert({**texts, **files}, type_)
+                return msgspec.convert(whole, type_)
             except msgspec.ValidationError as error:
                 message = str(error)
         path, reason = explain(message, refused, type_)
