@@ -15,6 +15,7 @@ SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
+KILLS  ?= 100
 # The last release; until there is one, the state of the specification from which changes are counted.
 BASELINE := 3d28c30
 SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
@@ -25,7 +26,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines try-arq generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-kills test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines try-arq generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ check: $(VENV)/.dev ## Check in two minutes: style, layers, generated code, and 
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m codegen lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
+
+test-kills: $(VENV)/.test ## Kill a batch a hundred times (one minute; KILLS=400), where `make test` does so 25 times.
+	@KILLS=$(KILLS) PYTEST_DEBUG_TEMPROOT=$${TMPDIR:-/tmp} $(BIN)/python -m pytest -q -s tests/batch/test_kill.py
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
 	@scripts/install_redis

@@ -128,6 +128,7 @@ SLOW: Final[Mapping[str, Callable[[], None]]] = {
     "type": make("type"),
     "check-bundle": make("check-bundle"),
     "test": make("test"),
+    "test-kills": make("test-kills"),
     "test-services": make("test-services"),
     "test-browser": make("test-browser"),
     "test-simulation": make("test-simulation"),
