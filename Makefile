@@ -158,7 +158,7 @@ serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and bui
 
 deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
 	@git config user.name > /dev/null || git config user.name "checkout-async"
-	@git config user.email > /dev/null || git config user.email "docs@users.noreply.github.com"
+	@git config user.email > /dev/null || git config user.email "docs@checkout-async.invalid"
 	@export PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" NO_MKDOCS_2_WARNING=1 && \
 		version=$$(python -c 'from checkout_async import __version__; print(*__version__.split(".")[:2], sep=".")') && \
 		mike deploy $(PUSH) --update-aliases "$$version" latest && mike set-default $(PUSH) latest
