@@ -40,12 +40,7 @@ shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator,
 test: $(VENV)/.test ## Run all tests (six minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m codegen --check
-	@$(BIN)/python -m codegen lint
+check: $(VENV)/.dev lint check-generated ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
 
 test-kills: $(VENV)/.test ## Kill a batch a hundred times (one minute; KILLS=400), where `make test` does so 25 times.
@@ -112,10 +107,11 @@ upgrade-generator: $(VENV)/.codegen ## Try the newest datamodel-code-generator (
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
 
-lint: $(VENV)/.lint ## Check style and formatting with ruff, and the layers with import-linter.
+lint: $(VENV)/.lint ## Check style and formatting with ruff, the layers with import-linter, and workflows with zizmor.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@[ ! -d .github ] || $(BIN)/zizmor --quiet --offline --no-progress .github
 
 format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .

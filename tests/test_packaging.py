@@ -231,6 +231,18 @@ def test_ci_runs_on_every_supported_python() -> None:
 
 
 @needs_hosting_files
+def test_every_action_is_pinned_to_a_commit_and_names_its_version() -> None:
+    used = [
+        line.strip().removeprefix("- ")
+        for path in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert len(used) > 10
+    assert [line for line in used if not re.fullmatch(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+@needs_hosting_files
 def test_what_is_published_is_what_was_built_and_no_token_is_stored() -> None:
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     workflow = yaml.safe_load(text)
