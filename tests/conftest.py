@@ -10,13 +10,15 @@ import gc
 import os
 import shutil
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from checkout_async.sandbox import Sandbox
 from tests import figures, loop_errors
+from tests.commands import environment
 from tests.services import missing_browser, missing_service, redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
@@ -70,6 +72,30 @@ def _no_error_is_left_to_the_loop(request: pytest.FixtureRequest) -> Iterator[No
     """Fail a test in which an event loop's exception handler was called, unless it is marked `loop_errors`."""
     yield
     loop_errors.check(request.node)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def env(sandbox: Sandbox) -> dict[str, str]:
+    """The environment that leads a command to the simulator."""
+    return environment(sandbox.base_url)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The input of a batch, which the test writes."""
+    return tmp_path / "in.jsonl"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The output of a batch."""
+    return tmp_path / "out.jsonl"
 
 
 @pytest.fixture
