@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import ssl
 from collections import deque
@@ -32,6 +31,7 @@ from checkout_async.config import (
     RetryPolicy,
     Timeouts,
     Validation,
+    is_synchronous,
     require_bool,
     require_level,
     require_type,
@@ -292,7 +292,9 @@ class CheckoutClient(ClientApis):
         return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
-        """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait.
+        """Stop background work and close the connections. Calls in flight fail at once, waiting calls after their wait.
+
+        A call whose request may be with the API ends as OutcomeUnknown, any other as ClientClosed or ConnectFailed.
 
         A client that `with_options` made leaves the connections open: they belong to the client that it was made of.
         Its own calls in flight are finished, and its waiting calls fail after their wait, too.
@@ -344,11 +346,6 @@ def _check_types(limits: object, rate_limiter: object, transport: object) -> Non
 
 
 def _check_hooks(hooks: object) -> tuple[Hook, ...]:
-    if isinstance(hooks, list | tuple) and all(map(_is_hook, cast("Sequence[object]", hooks))):
+    if isinstance(hooks, list | tuple) and all(map(is_synchronous, cast("Sequence[object]", hooks))):
         return tuple(cast("Sequence[Hook]", hooks))
     raise ConfigurationError("hooks must be a list of synchronous callables taking one event, e.g. [LoggingHook()]")
-
-
-def _is_hook(hook: object) -> bool:
-    is_async = inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004 - not asked whether it is callable
-    return callable(hook) and not is_async

@@ -5,6 +5,7 @@ Each value raises ConfigurationError if it is made with a wrong setting. The `re
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from dataclasses import dataclass, fields, replace
@@ -61,6 +62,18 @@ def require_type(name: str, value: object, *kinds: type) -> None:
         raise ConfigurationError(f"{name} must be an instance of {allowed}, not the class {value.__name__}")
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
+
+
+def is_synchronous(function: object) -> bool:
+    """Whether this can be called without being awaited. Nobody would await what an async callback returns."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - not asked whether it is callable
+    return callable(function) and not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call))
+
+
+def require_callback(name: str, function: object) -> None:
+    """Raise ConfigurationError if this is neither None nor a function that need not be awaited."""
+    if function is not None and not is_synchronous(function):
+        raise ConfigurationError(f"{name} must be a function that is not async: nobody would await it")
 
 
 @clears_frames

@@ -237,8 +237,9 @@ def clears_frames(function: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function, a coroutine function or a method that takes a secret or a body.
 
     An exception leaves it without the local variables of its frames and of those below. A traceback still names file,
-    line and function. The exceptions that it refers to are treated alike, except for one that the caller was handling
-    already. A generator or coroutine that went on after an exception keeps its variables: it is still in use.
+    line and function. The exceptions that it refers to, and the members of a group, are treated alike, except for one
+    that the caller was handling already. A generator or coroutine that went on after an exception keeps its variables:
+    it is still in use.
     """
     if inspect.iscoroutinefunction(function):
         return cast("Callable[P, T]", _clears_when_awaited(function))
@@ -271,7 +272,7 @@ def _clears_when_awaited(function: Callable[P, Awaitable[T]]) -> Callable[P, Awa
 
 
 def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
-    """Clear the frames of an exception and of its causes and contexts. `handled` belongs to the caller."""
+    """Clear the frames of an exception, its causes, contexts and members. `handled` belongs to the caller."""
     seen = {id(None), id(handled)}
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -283,6 +284,8 @@ def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
                     with suppress(RuntimeError):  # it is running
                         frame.clear()
             waiting += [each.__cause__, each.__context__]
+            if isinstance(each, BaseExceptionGroup):
+                waiting += each.exceptions
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

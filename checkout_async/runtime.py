@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from checkout_async._core.deprecation import deprecated, warn_deprecated
+from checkout_async._core.former_names import FormerNames, read_former
 from checkout_async._core.model import (
     OpenEnum,
     RequestModel,
@@ -41,6 +42,7 @@ __all__ = [
     "ApiResponse",
     "BodyFormat",
     "CallOptions",
+    "FormerNames",
     "ForwardingSender",
     "Idempotency",
     "OpenEnum",
@@ -62,6 +64,7 @@ __all__ = [
     "modules_on_demand",
     "named_on_demand",
     "optional_parameter",
+    "read_former",
     "require_interface",
     "warn_deprecated",
 ]

@@ -5,8 +5,8 @@ with what is on disk. `python -m codegen --count` prints how many operations, sc
 `python -m codegen --package mylib --openapi FOLDER` writes a package of another name, which runs on the installed one.
 Nothing here imports checkout_async. Read the modules in this order; each one imports only modules listed before it:
 
-diagnostics, document, names, load, keywords, overlay, bundle, validate, passes/, ir, parse, parse_types, render_text,
-render_type, render_strict, render_call, render_pagination, checks/, publish, write, target, generator_input,
-emit_models, emit_operations, emit_dicts, emit_packages, emit_facts, emit_servers, write_package, record, trial, prove,
-contract, compiler, count, decisions, lint/, upstream/, revisions, diff/, commands, __main__.
+diagnostics, document, names, files, load, keywords, overlay, bundle, validate, passes/, ir, parse, parse_types,
+render_text, render_type, render_strict, render_call, render_pagination, checks/, publish, write, target,
+generator_input, emit_models, emit_operations, emit_dicts, emit_packages, emit_facts, emit_servers, write_package,
+record, trial, prove, contract, compiler, count, decisions, lint/, upstream/, revisions, diff/, commands, __main__.
 """

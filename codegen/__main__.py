@@ -3,10 +3,10 @@
 `check` (or `--check`) compiles in memory, compares with the files on disk and prints a diff. It and `generate` end at
 once if nothing has changed since the last run that went well. `accept` writes what the package promises now to
 openapi/contract.json, which `check` compares too. With `--package`, both are about a package of another name, which is
-made of the fragments of any folder. `diff OLD NEW` says what the changes between two versions mean for a
-caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a document of others
-against the fragments, `adopt` drafts fragments from it, and `lint` asks what a reviewer would ask. `--count` prints the
-size of each API and the number of variants of each union.
+made of the fragments of any folder, and `lint` takes the same folders. `diff OLD NEW` says what the changes between two
+versions mean for a caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a
+document of others against the fragments, `adopt` drafts fragments from it, and `lint` asks what a reviewer would ask.
+`--count` prints the size of each API and the number of variants of each union.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import Final
 
 from codegen.commands import TASKS
-from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document, compile_package
+from codegen.compiler import FRAGMENTS, Compiled, check_fragments, compile_all, compile_document, compile_package
 from codegen.contract import ACCEPTED, diff_contract, read_contract
 from codegen.count import count_document
 from codegen.diagnostics import CompilerError, SpecificationError
+from codegen.lint import lint
+from codegen.publish import publish
 from codegen.record import is_verified, record
 from codegen.target import COMMAND, COMPILER, IS_INSTALLED, Target, parse_package
 from codegen.write import diff_tree, write_tree
-from codegen.write_package import InTheWay, diff_package, write_package
+from codegen.write_package import InTheWay, NotRestored, diff_package, write_package
 
 _REPORT: Final = (
     "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InTheWay as error:
         print(f"{error}\nnothing was written", file=sys.stderr)
         return 1
+    except NotRestored as error:
+        print(f"{error}\nthe package is not whole: make room on the disk, and run again", file=sys.stderr)
     except CompilerError as error:
         print(f"{error}\n{_written(options)}: {_REPORT}", file=sys.stderr)
     except OSError as error:
@@ -77,7 +81,7 @@ def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if options.check:
         return _check
     if options.package:
-        return {"check": _check_package, "generate": _generate_package}[options.task]
+        return {**TASKS, "check": _check_package, "generate": _generate_package}[options.task]
     return {**TASKS, "check": _check, "generate": _generate}[options.task]
 
 
@@ -117,13 +121,19 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _generate_package(options: argparse.Namespace) -> int:
-    files = compile_package(options.package, options.openapi, options.overlay)
-    write_package(options.output, files, options.package)
+    document = check_fragments(options.openapi, options.overlay)
+    write_package(options.output, compile_package(options.package, publish(document)), options.package)
+    if asked := lint(document, options.openapi, options.overlay):
+        print("\n".join(map(str, asked)), file=sys.stderr)
+        count = f"{len(asked)} question{'s' if len(asked) > 1 else ''}"
+        print(
+            f"the package is written. {count} of a reviewer are open: `{COMMAND} lint` asks them, too", file=sys.stderr
+        )
     return 0
 
 
 def _check_package(options: argparse.Namespace) -> int:
-    files = compile_package(options.package, options.openapi, options.overlay)
+    files = compile_package(options.package, compile_document(options.openapi, options.overlay))
     difference = diff_package(options.output, files, options.package)
     print(difference, end="")
     if difference:
@@ -182,10 +192,10 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     of.add_argument("--openapi", type=_existing, help="the folder of its fragments (default: those of this version)")
     of.add_argument("--overlay", type=_existing, help="a folder with additions and corrections to the fragments")
     options = parser.parse_args(arguments)
-    if options.package:
+    if options.package or (options.task == "lint" and (options.openapi or options.overlay)):
         _complete_package(parser, options)
     elif options.openapi or options.overlay:
-        parser.error("--openapi and --overlay need --package")
+        parser.error("--openapi and --overlay need --package, or the task lint")
     elif IS_INSTALLED and options.task in {"generate", "check"} and not options.count:
         parser.error("--package is missing: the name of the package to generate")
     options.output = options.output or options.root
@@ -196,8 +206,10 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _complete_package(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.check:
         options.task, options.check = "check", False
-    if options.task not in {"generate", "check"} or options.count:
-        parser.error("--package goes with generate and check")
+    if options.task not in {"generate", "check", "lint"} or options.count:
+        parser.error("--package goes with generate, check and lint")
+    if options.fix and options.overlay:
+        parser.error("--fix corrects the fragments of one folder: leave --overlay out")
     options.openapi = options.openapi or COMPILER.parent / FRAGMENTS
     options.output = options.output or Path.cwd()
 

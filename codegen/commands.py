@@ -15,8 +15,9 @@ from codegen.diagnostics import Problems, SpecificationError
 from codegen.diff import Finding, compare, compare_versions, exit_code, render
 from codegen.document import Object
 from codegen.lint import fix_fragments, lint
+from codegen.lint.former_names import has_former_names
 from codegen.lint.sensitive import unmarked
-from codegen.revisions import read_version
+from codegen.revisions import last_release, read_version
 from codegen.upstream.adopt import Drafts, adopt_member, adopt_operation, adopt_schema, write_drafts
 from codegen.upstream.compare import compare_documents
 from codegen.upstream.read import Document, read_document
@@ -43,16 +44,23 @@ def accept_contract(options: argparse.Namespace) -> int:
 
 def lint_fragments(options: argparse.Namespace) -> int:
     """Correct what has one answer if that is wanted, and print what a reviewer of the fragments would ask about."""
-    folder: Path = options.root / FRAGMENTS
-    document = check_fragments(folder)
+    folder: Path = options.openapi or options.root / FRAGMENTS
+    document = check_fragments(folder, options.overlay)
     if options.fix:
         for name in _fix(folder, document):
-            print(f"corrected {FRAGMENTS}/{name}")
+            print(f"corrected {folder.name}/{name}")
             options.corrected.append(name)
         document = check_fragments(folder)
-    if problems := lint(document, folder):
+    released = None if options.openapi else _released(options.root, document)
+    if problems := lint(document, folder, options.overlay, released):
         raise SpecificationError(problems)
     return 0
+
+
+def _released(root: Path, document: Object) -> tuple[str, Object] | None:
+    """Return name and document of the last release if a former name depends on it, and if it is known."""
+    release = last_release(root) if has_former_names(document) else None
+    return None if release is None else (release, read_version(release, root).document)
 
 
 def _fix(folder: Path, document: Object) -> Iterator[str]:

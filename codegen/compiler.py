@@ -140,9 +140,8 @@ def compile_all(root: Path) -> Compiled:
     return Compiled(document, {**files, MANIFEST: manifest}, build_contract(document, parse(prepared), files))
 
 
-def compile_package(target: Target, folder: Path, overlay: Path | None = None) -> dict[str, bytes]:
-    """Return the files of a package of another name, and prove that they work. Raises SpecificationError."""
-    document = compile_document(folder, overlay)
+def compile_package(target: Target, document: Object) -> dict[str, bytes]:
+    """Return the files of a package of another name, and prove that they work. `document` is a checked one."""
     texts = retarget(_render(document, run_passes(document), target), target)
     files = format_files(texts, target.package.partition(".")[0])
     prove(files, target)

@@ -16,6 +16,8 @@ from typing import Any, Final, TypeAlias
 from codegen import render_call, render_pagination
 from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
+from codegen.files import replace_file
+from codegen.generator_input import FORMER_FIELD
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
 from codegen.passes import facts
@@ -61,7 +63,7 @@ def read_contract(folder: Path) -> Contract | None:
 
 def write_contract(folder: Path, contract: Contract) -> None:
     """Write the accepted contract. Raises OSError."""
-    (folder / SNAPSHOT).write_text(render_contract(contract), encoding="utf-8", newline="\n")
+    replace_file(folder / SNAPSHOT, render_contract(contract))
 
 
 def render_contract(contract: Contract) -> str:
@@ -166,8 +168,9 @@ def _modules(files: Mapping[str, bytes], package: str) -> Iterator[tuple[str, by
 
 def _types(content: bytes) -> Iterator[tuple[str, Contract]]:
     """Yield the classes and aliases of a module with their members, in the order of their names."""
-    found = {node.name: _class(node) for node in ast.parse(content).body if isinstance(node, ast.ClassDef)}
-    for node in ast.parse(content).body:
+    module = ast.parse(content)
+    found = {node.name: _class(node) for node in module.body if isinstance(node, ast.ClassDef)}
+    for node in module.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             found[node.target.id] = {"kind": "union", "members": ast.unparse(node.value).split(" | ")}
     yield from sorted(found.items())
@@ -177,6 +180,7 @@ def _class(node: ast.ClassDef) -> Contract:
     kind = _BASES[ast.unparse(node.bases[0])]
     members = [each for each in node.body if isinstance(each, ast.AnnAssign)]
     plain = {ast.unparse(each.target): each for each in members if not ast.unparse(each.target).startswith("__")}
+    former = {name for name in plain if name.startswith(FORMER_FIELD)}
     found: Contract = {"kind": kind}
     if tag := {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg in {"tag_field", "tag"}}:
         found["tag"] = f"{tag['tag_field']}={tag['tag']}"
@@ -184,12 +188,23 @@ def _class(node: ast.ClassDef) -> Contract:
         values = (each for each in node.body if isinstance(each, ast.Assign))
         found["values"] = {ast.unparse(each.targets[0]): ast.literal_eval(each.value) for each in values}
     else:
-        found["members"] = {name: _member(each) for name, each in plain.items()}
+        found["members"] = {name: _member(each) for name, each in plain.items() if name not in former}
+        if former:
+            # A reply is read under both names. A mapping is given under both, which `__former_keys__` says.
+            found["former_keys"] = {
+                _api_name(plain[name]): _api_name(plain[name.removeprefix(FORMER_FIELD)]) for name in sorted(former)
+            }
     for each in members:
         name = ast.unparse(each.target)
         if name.startswith("__") and each.value:
-            found[{"__sensitive__": "masks"}.get(name, name.strip("_"))] = ast.literal_eval(each.value)
+            stated = {key: value for key, value in ast.literal_eval(each.value).items() if key not in former}
+            found[{"__sensitive__": "masks"}.get(name, name.strip("_"))] = stated
     return found
+
+
+def _api_name(node: ast.AnnAssign) -> str:
+    """Return the name of a member in the API."""
+    return _member(node).partition(", in the API ")[2] or ast.unparse(node.target)
 
 
 def _member(node: ast.AnnAssign) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 from codegen.diagnostics import Origin, Problem, Problems, SpecificationError
 from codegen.document import Array, Object
+from codegen.files import replace_file
 from codegen.load import DECISIONS, load_file
 
 README: Final = "README.md"
@@ -102,7 +103,7 @@ def fix_tables(folder: Path, decisions: list[Decision]) -> bool:
     text = _read_readme(folder)
     made = render_tables(text, decisions)
     if made != text:
-        (folder / README).write_text(made, encoding="utf-8", newline="\n")
+        replace_file(folder / README, made)
     return made != text
 
 

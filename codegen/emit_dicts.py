@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from codegen.document import Object
@@ -68,7 +69,8 @@ def _imports(name: str, reached: Iterable[ObjectType | UnionType], modules: Mapp
 
 
 def _object(type_: ObjectType) -> dict[str, object]:
-    outside = [each for each in type_.members if not _fits_class(each.name)]
+    members = [*type_.members, *(_former(each) for each in type_.members if each.former_name)]
+    outside = [each for each in members if not _fits_class(each.name)]
     return {
         "name": dict_name(type_.name),
         "deprecated": literal(f"{type_.name} is deprecated. {type_.description}") if type_.deprecated else "",
@@ -76,10 +78,16 @@ def _object(type_: ObjectType) -> dict[str, object]:
         "outside": [(literal(each.name), _quoted(each)) for each in outside],
         "members": [
             (each.name, dict_annotation(each), docstring(each.description, 4) if each.description else "")
-            for each in sorted(type_.members, key=lambda each: not each.required)
+            for each in sorted(members, key=lambda each: not each.required)
             if each not in outside
         ],
     }
+
+
+def _former(member: Member) -> Member:
+    """Return a member as it may still be given: under its former name."""
+    text = f"The former name of `{member.name}`."
+    return replace(member, name=member.former_name, required=False, description=text)
 
 
 def _fits_class(name: str) -> bool:

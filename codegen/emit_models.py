@@ -10,6 +10,7 @@ that only type checkers see one. They also see the TypedDicts, which are loaded 
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -39,9 +40,11 @@ STRICT: Final = "checkout_async._generated.strict"
 _TEMPLATES: Final = Path(__file__).parent / "templates" / "models"
 _DOCSTRING: Final = '"""Models of `{}`: enums, then request types, then response types."""'
 _STRICT_DOCSTRING: Final = '"""Request types of `{}` with every documented limit, for the level `strict`."""'
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _IMPORTS: Final = {
     "Annotated": "from typing import Annotated",
     "ClassVar": "from typing import ClassVar",
+    "FormerNames": "from checkout_async._core.former_names import FormerNames",
     "Literal": "from typing import Literal",
     "Mapping": "from collections.abc import Mapping",
     "Meta": "from msgspec import Meta",
@@ -52,6 +55,7 @@ _IMPORTS: Final = {
     "UNSET": "from msgspec import UNSET",
     "deprecated": "from checkout_async._core.deprecation import deprecated",
     "named_on_demand": "from checkout_async._core.model import named_on_demand",
+    "read_former": "from checkout_async._core.former_names import read_former",
     "warn_deprecated": "from checkout_async._core.deprecation import warn_deprecated",
     "msgspec": "import msgspec",
 }
@@ -306,11 +310,12 @@ def _render_module(
     like_names = {enum_like(each) for each in reached & (likes or set())}
     own = {*members, *(enum_like(each) for each in members.keys() & (likes or set()))}
     exported = reached | like_names
-    used = {node.id for text in body for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    # Words of the texts are among them. The formatter removes the imports that nothing uses.
+    used = {word for text in body for word in _WORD.findall(text)}
     lines = {imports[used_name] for used_name in (used | exported) - own if used_name in imports}
     return "\n\n".join(
         [
-            f"# {HEADER}\n{USES_DEPRECATED if 'deprecated' in used else ''}{text}",
+            f"# {HEADER}\n{USES_DEPRECATED if any('@deprecated(' in text for text in body) else ''}{text}",
             "from __future__ import annotations",
             "\n".join(sorted(lines)),
             f"__all__ = {sorted(exported)!r}",

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Final
 
 from codegen.document import Array, Object
-from codegen.keywords import APPLIES_TO, BINARY
+from codegen.keywords import APPLIES_TO, BINARY, FORMER_NAME
 from codegen.names import snake_name
 from codegen.parse import identifiers
 from codegen.passes.annotations import describe, name_table
@@ -17,6 +17,8 @@ from codegen.passes.unions import constants, is_alternatives
 from codegen.passes.walk import SCHEMAS, is_any, rewrite_schema, schemas, type_names
 from codegen.render_text import docstring, literal
 
+FORMER_FIELD: Final = "_former_"
+"""What the names of the fields begin with that read a member of a reply under its former name."""
 _UPLOAD: Final = "checkout_async._core.multipart.Upload"
 _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
@@ -34,6 +36,7 @@ _ANNOTATIONS: Final = frozenset(
         "x-direction",
         "x-echoes",
         "x-enforced",
+        FORMER_NAME,
         "x-identifier",
         "x-role",
         "x-sensitive",
@@ -95,6 +98,7 @@ class _InlineTypes:
 
 def _definition(schema: Object, inline: _InlineTypes) -> dict[str, object]:
     received = schema.get("x-direction") == "received"
+    schema = with_former_members(schema) if received else schema
     bare = rewrite_schema(schema, lambda part: inline.extract(_without_annotations(part, nullable=not received)))
     if "enum" in schema:
         return {key: bare[key] for key in ("type", "enum", "x-enum-varnames")}
@@ -155,14 +159,43 @@ def _enum_data(schema: Object) -> dict[str, Any]:
     }
 
 
+def former_names(schema: Object) -> dict[str, str]:
+    """Return the former names of members with their present names.
+
+    What a union of several types is read as may have a member of that name from another of them.
+    """
+    properties = schema.object("properties")
+    named = {member.text(FORMER_NAME): name for name, member in properties.objects() if FORMER_NAME in member}
+    return {former: name for former, name in named.items() if former not in properties}
+
+
+def with_former_members(schema: Object) -> Object:
+    """Return a reply with a member for each former name, which is read from a reply that still has that name.
+
+    An identifier is read under its new name alone: a reply without it cannot be made.
+    """
+    properties = schema.object("properties")
+    members = dict(properties.objects())
+    for former, name in former_names(schema).items():
+        if members[name].get("x-identifier") is not True:
+            members[former] = members[name].without("deprecated", "x-echoes")
+    return schema.derive({**schema, "properties": properties.derive(members)})
+
+
 def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict[str, Any]:
-    properties = dict(schema.object("properties").objects())
     received = schema.get("x-direction") == "received"
+    former = former_names(schema)
+    schema = with_former_members(schema) if received else schema
+    properties = dict(schema.object("properties").objects())
     required = identifiers(schema) if received else schema.texts("required")
     # Required members come first in the signature of the class.
     properties = {name: properties[name] for name in sorted(properties, key=lambda name: name not in required)}
     read = {name for name, member in properties.items() if received and is_deprecated(member)}
     names = {name: ("_" if name in read else "") + (snake_name(name, table) or name) for name in properties}
+    names |= {old: f"{FORMER_FIELD}{names[name]}" for old, name in former.items() if old in properties}
+    attributes = {old: snake_name(old, table) or old for old in former}
+    # The same words in another spelling may give the same Python name.
+    others = {old: name for old, name in former.items() if attributes[old] not in names.values()}
     sensitive = {
         names[name]: member.text("x-sensitive") for name, member in properties.items() if "x-sensitive" in member
     }
@@ -175,6 +208,13 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
         "sensitive": literal(sensitive) if sensitive else "",
         "echoes": literal(echoes) if received and echoes else "",
         "deprecated": literal(_deprecation(class_name, schema)) if is_deprecated(schema) else "",
+        "former_names": literal({attributes[old]: names[name] for old, name in others.items()}) if others else "",
+        "former_keys": literal(former) if former and not received else "",
+        "former": [
+            (attributes[old], names[name], name, literal(former_name_text(class_name, attributes[old], names[name])))
+            for old, name in others.items()
+        ],
+        "read_former": [literal(names[name]) for old, name in former.items() if old in properties],
         "warnings": [
             (names[name], literal(_deprecation(f"{class_name}.{names[name]}", member)))
             for name, member in properties.items()
@@ -189,12 +229,17 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
                 "missing": _missing_type(member, received=received),
                 "property": names[name][1:] if name in read else "",
                 "deprecated": literal(_deprecation(f"{class_name}.{names[name][1:]}", member)),
-                "docstring": docstring(text, 4) if (text := describe(member)) else "",
+                "docstring": docstring(text, 4) if name not in former and (text := describe(member)) else "",
             }
             for name, member in properties.items()
             if "const" not in member
         },
     }
+
+
+def former_name_text(class_name: str, former: str, name: str) -> str:
+    """Return the text of the warning about a former name, as `checkout_async._core.former_names` gives it."""
+    return f"{class_name}.{former} is called `{name.removeprefix('_')}` now. The old name goes with the next release."
 
 
 def is_deprecated(described: Object) -> bool:

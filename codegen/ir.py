@@ -154,6 +154,8 @@ class Member:
     required: bool
     deprecated: bool
     description: str
+    former_name: str = ""
+    """The name that the API had for it until the last release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "minProperties": "int",
         "maxProperties": "int",
         "x-echoes": "text",
+        "x-former-name": "text",
         "x-enforced": "{text}",
         "x-sensitive": "text",
         "x-review": "text",
@@ -284,6 +285,8 @@ FORMATS: Final = frozenset({"binary", "date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
 NOT_SENSITIVE: Final = "none"
 """What a member says that looks sensitive and is not."""
+FORMER_NAME: Final = "x-former-name"
+"""The name that a member had until the last release."""
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 """The only value of `x-role` that a parameter of an operation may have."""
@@ -302,6 +305,7 @@ REFERENCE_SIBLINGS: Final = frozenset(
         "readOnly",
         "writeOnly",
         "x-echoes",
+        "x-former-name",
         "x-identifier",
         "x-null",
         "x-review",

@@ -30,6 +30,7 @@ _IMPORTED = frozenset(
         "ClassVar",
         "Enum",
         "Final",
+        "FormerNames",
         "Idempotency",
         "Literal",
         "Mapping",

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 
 from codegen.document import Array, Object
 from codegen.ir import Member, MemberType, ObjectType, UnionType
-from codegen.keywords import APPLIES_TO, BINARY
+from codegen.keywords import APPLIES_TO, BINARY, FORMER_NAME
 from codegen.names import snake_name
 from codegen.parse import SCALARS, identifiers
 from codegen.passes.annotations import describe, name_table
@@ -77,6 +77,7 @@ def _object(name: str, schema: Object, named: Object, table: dict[str, str]) -> 
                 required=each in required,
                 deprecated=member.get("deprecated") is True,
                 description=describe(member),
+                former_name=member.text(FORMER_NAME),
             )
             for each, member in schema.object("properties").objects()
         ),

@@ -73,6 +73,8 @@ def _is_known_decorator(node: ast.expr) -> bool:
         return ast.unparse(node.func) == "deprecated" and not any(
             call for each in node.args for call in _unexpected_calls(each)
         )
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.attr == "setter"
     return ast.unparse(node) in _DECORATORS
 
 

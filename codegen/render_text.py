@@ -23,6 +23,7 @@ USES_DEPRECATED: Final = "# pyright: reportDeprecated=false\n"
 
 
 # Two quotes may stand in a docstring as they are; a quote with two or more after it would end it.
+_SPACE: Final = re.compile(r"[^\S\n]")
 _ENDING_QUOTE: Final = re.compile(r'"(?="")')
 
 
@@ -96,12 +97,14 @@ def wrap(text: str, width: int, hanging: int = 0) -> list[str]:
 
 def _escape(text: str) -> str:
     """Return a text as it stands in a docstring. Spaces of any kind become plain ones, as `wrap` makes them anyway."""
-    spaced = "".join(" " if char.isspace() and char != "\n" else char for char in text)
+    spaced = _SPACE.sub(" ", text)
     return _ENDING_QUOTE.sub(r'\\"', _printable(spaced.replace("\\", "\\\\")))
 
 
 def _printable(source: str) -> str:
     """Return the inside of a literal with an escape for each character that is invisible or has no encoding."""
+    if source.isprintable():
+        return source
     return "".join(char if char.isprintable() or char == "\n" else _escape_character(char) for char in source)
 
 

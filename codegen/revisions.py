@@ -49,6 +49,16 @@ def read_version(source: str, repository: Path) -> Version:
         return _released(source, read_released(Path(name) / FRAGMENTS), Path(name))
 
 
+def last_release(repository: Path) -> str | None:
+    """Return the tag of the last release, or None if there is none or git cannot say."""
+    command = ["git", "-C", str(repository), "tag", "--list", "v*", "--sort=-v:refname"]
+    try:
+        tags = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    except FileNotFoundError:
+        return None
+    return tags[0] if tags else None
+
+
 def _released(source: str, document: Object, accepted: Path) -> Version:
     """Return a version that was checked by the compiler of its time. Today's may not be able to compile it."""
     try:

@@ -9,6 +9,7 @@ and NAME the name of the generated package. If it raises, the generated code can
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable
@@ -30,14 +31,16 @@ def main(folder: Path, runtime: Path, name: str) -> None:
         if parent not in sys.modules:
             _add_package(parent, folder.parents[count - 1])
     _add_package(name, folder)
+    types: list[Any] = []
     for path in sorted(folder.rglob("*.py")):
         parts = [part for part in path.relative_to(folder).with_suffix("").parts if part != "__init__"]
         module = importlib.import_module(".".join([name, *parts]))
         for value in [*vars(module).values()]:
             if type(value).__name__ == "Operation":
-                _try_operation(value)
+                types += _types_of(value)
             elif isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__:
-                _try_type(value)
+                types.append(value)
+    try_types(types)
 
 
 def _add_package(name: str, folder: Path) -> None:
@@ -46,18 +49,24 @@ def _add_package(name: str, folder: Path) -> None:
     sys.modules[name] = module
 
 
-def _try_operation(operation: Any) -> None:
+def try_types(types: list[Any]) -> None:
+    """Decode and encode values of types."""
+    # All at once: at each call msgspec reads every type anew that these refer to.
+    for type_, kind in zip(types, inspect.multi_type_info(types), strict=True):
+        _try_type(type_, kind)
+
+
+def _types_of(operation: Any) -> list[Any]:
+    """Return the types of an operation's bodies: of its replies and its request."""
     bodies = [alternative.type for alternative in operation.alternatives] or [operation.request]
-    for type_ in [*operation.responses.values(), *bodies]:
-        if type_ is not None:
-            _try_type(type_)
+    return [type_ for type_ in (*operation.responses.values(), *bodies) if type_ is not None]
 
 
-def _try_type(type_: Any) -> None:
+def _try_type(type_: Any, kind: inspect.Type) -> None:
     msgspec.json.Decoder(type_)
     msgspec.msgpack.Decoder(type_)
     for depth in (_DEPTH, 0):
-        value = _sample(inspect.type_info(type_), depth)
+        value = _sample(kind, depth)
         msgspec.json.encode(value)
         msgspec.msgpack.encode(value)
 
@@ -96,4 +105,5 @@ _SIMPLE: Final[dict[type, Callable[[], object]]] = {
 
 
 if __name__ == "__main__":
+    gc.disable()
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

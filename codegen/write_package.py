@@ -6,6 +6,7 @@ lists what a run wrote, with a hash of each file. If any other file is in the wa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from codegen.files import write_synced
 from codegen.target import INTERFACE, Target
 from codegen.write import VERSION, render_diff
 
@@ -30,6 +32,10 @@ class InTheWay(Exception):
     """Files that no run wrote, or that were changed since, are where files of the package have to go."""
 
 
+class NotRestored(Exception):
+    """A run failed, and so did the attempt to put files back."""
+
+
 def package_manifest(files: Mapping[str, bytes], target: Target, versions: Mapping[str, str]) -> bytes:
     """Return the manifest of a package: versions, the interface that it needs, and a hash of each file."""
     listed = {_inside(path, target): _digest(files[path]) for path in sorted(files)}
@@ -39,7 +45,8 @@ def package_manifest(files: Mapping[str, bytes], target: Target, versions: Mappi
 def write_package(output: Path, files: Mapping[str, bytes], target: Target) -> None:
     """Write a package with its manifest. Raises InTheWay, and OSError; then the files are as they were.
 
-    If a run is killed while it writes, the next run finishes its work.
+    Raises NotRestored if they are not: a disk may fail again while they are put back. If a run is killed while it
+    writes, the next run finishes its work.
     """
     folder = output / target.folder
     known = _read_manifest(folder)
@@ -53,14 +60,17 @@ def write_package(output: Path, files: Mapping[str, bytes], target: Target) -> N
         return
     last = files[manifest]
     first = _render({**json.loads(last), _BEFORE: {name: sorted(each) for name, each in known.items()}})
-    with _Undo() as undo:
-        staged = undo.stage(output, {path: each for path, each in changed.items() if path != manifest})
-        undo.write(output / manifest, first)
+    with _Undo(output) as undo:
+        staged = {path: undo.stage(content) for path, content in changed.items() if path != manifest}
+        manifests = undo.stage(first), undo.stage(last)
+        for path in {*staged, *removed, manifest}:
+            undo.keep(output / path)
+        undo.replace(output / manifest, manifests[0])
         for path, beside in staged.items():
             undo.replace(output / path, beside)
         for path in removed:
             undo.remove(output / path)
-        undo.write(output / manifest, last)
+        undo.replace(output / manifest, manifests[1])
 
 
 def diff_package(output: Path, files: Mapping[str, bytes], target: Target) -> str:
@@ -137,58 +147,75 @@ def _render(manifest: Mapping[str, object]) -> bytes:
 
 
 class _Undo:
-    """Changes files, and puts them back if the block ends with an exception."""
+    """Changes files, and puts them back if the block ends with an exception.
 
-    def __init__(self) -> None:
-        self._before: dict[Path, bytes | None] = {}
-        self._made: list[Path] = []
+    All new and all old content is staged before the first file changes. From then on files only take the place of
+    others, which needs no space on the disk.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
         self._stage: Path | None = None
+        self._staged = 0
+        self._old: dict[Path, Path] = {}
+        self._changed: list[Path] = []
+        self._made: list[Path] = []
 
     def __enter__(self) -> _Undo:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            for path, content in self._before.items():
-                if content is None:
-                    path.unlink(missing_ok=True)
-                else:
-                    path.write_bytes(content)
-        if self._stage is not None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        # The manifest, which changed first, comes last: as long as it is the new one, the next run knows all files.
+        failures = [*map(self._put_back, reversed(dict.fromkeys(self._changed)))] if kind is not None else []
+        failures = [each for each in failures if each]
+        if self._stage is not None and not failures:
             shutil.rmtree(self._stage, ignore_errors=True)
-        if kind is not None:
-            for folder in reversed(self._made):
+        for folder in reversed(self._made) if kind is not None else ():
+            with contextlib.suppress(OSError):  # what could not be put back or removed is still in it
                 folder.rmdir()
+        if failures:
+            raise NotRestored("\n".join(failures)) from error
 
-    def stage(self, output: Path, files: Mapping[str, bytes]) -> dict[str, Path]:
-        """Write files beside their places, so that a full disk is noticed before one is replaced."""
-        self._make(output)
-        self._stage = Path(tempfile.mkdtemp(prefix=".codegen-", dir=output))
-        staged = {path: self._stage / str(number) for number, path in enumerate(files)}
-        for path, beside in staged.items():
-            beside.write_bytes(files[path])
-        return staged
+    def _put_back(self, path: Path) -> str:
+        """Put the old file in its place. Return what went wrong."""
+        old = self._old.get(path)
+        try:
+            if old is None:
+                path.unlink(missing_ok=True)
+            else:
+                old.replace(path)
+        except OSError as error:
+            what = "could not be removed" if old is None else f"was not put back; its old content is in {old}"
+            return f"{path} {what}: {error.strerror}"
+        return ""
 
-    def write(self, path: Path, content: bytes) -> None:
-        """Write one file. A run that is killed leaves the old one or the new one, and no part of it."""
-        assert self._stage is not None
-        beside = self._stage / path.name
-        beside.write_bytes(content)
-        self.replace(path, beside)
+    def stage(self, content: bytes) -> Path:
+        """Write the new content of a file beside its place."""
+        if self._stage is None:
+            self._make(self._output)
+            self._stage = Path(tempfile.mkdtemp(prefix=".codegen-", dir=self._output))
+        self._staged += 1
+        beside = self._stage / str(self._staged)
+        write_synced(beside, content)
+        return beside
+
+    def keep(self, path: Path) -> None:
+        """Keep the content of a file that will change, if there is one."""
+        if path.exists():
+            beside = self.stage(path.read_bytes())
+            shutil.copymode(path, beside)
+            self._old[path] = beside
 
     def replace(self, path: Path, beside: Path) -> None:
-        """Put a file that is staged in its place."""
-        self._remember(path)
+        """Put a staged file in its place. A run that is killed leaves the old one or the new one, and no part of it."""
+        self._make(path.parent)
+        self._changed.append(path)
         beside.replace(path)
 
     def remove(self, path: Path) -> None:
         """Remove a file."""
-        self._remember(path)
+        self._changed.append(path)
         path.unlink()
-
-    def _remember(self, path: Path) -> None:
-        self._make(path.parent)
-        self._before.setdefault(path, _content(path))
 
     def _make(self, folder: Path) -> None:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]

@@ -6,7 +6,8 @@ Copy what you need. `create_app` shows how the parts fit together.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,9 @@ CHECKOUT = web.AppKey("CHECKOUT", CheckoutClient)
 """The client: `request.app[CHECKOUT]`."""
 
 MAX_BODY = 64 * 1024
+
+PAGE_LIFETIME = 60 * 60
+"""Seconds after which the page of an order ends: longer than any challenge, and much shorter than a key lives."""
 
 
 async def client(app: web.Application) -> AsyncGenerator[None]:
@@ -50,8 +54,9 @@ class ThreeDSEndpoints:
     """The three endpoints of 3D Secure: the page of an order, and the notifications of method and challenge.
 
     `address` is the shop's URL for browsers. `finish` returns the page for a result; it is called again when the
-    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. Drivers are kept
-    in this process; docs/threeds.md says how to keep them elsewhere.
+    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. That key lives 24
+    hours, so the page must end before: one that a browser restores the next day would pay again. Drivers are kept in
+    this process; docs/threeds.md says how to keep them elsewhere.
     """
 
     def __init__(
@@ -59,7 +64,8 @@ class ThreeDSEndpoints:
     ) -> None:
         self._address = address
         self._finish = finish
-        self._drivers: dict[str, threeds.Driver] = {}  # by an order number that cannot be guessed
+        # When the page ends, and the driver, by an order number that cannot be guessed.
+        self._orders: dict[str, tuple[float, threeds.Driver]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -74,18 +80,22 @@ class ThreeDSEndpoints:
 
         `session_request` lacks `completion`. `browser` is the form field that `threeds.BROWSER_SCRIPT` fills in.
         """
+        try:  # first: no browser sends anything else, and a session costs money
+            values = threeds.read_browser_values(browser)
+            channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
+        except errors.MalformedMessage as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
         order, checkout = secrets.token_urlsafe(16), request.app[CHECKOUT]
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
         session = await checkout.sessions.request_session(
             sessions.SessionRequest.from_dict({**session_request, "completion": completion})
         )
-        values = threeds.read_browser_values(browser)
-        channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
-        self._drivers[order] = driver
+        self._forget_old()
+        self._orders[order] = (time.time() + PAGE_LIFETIME, driver)
         raise web.HTTPSeeOther(f"/3ds/{order}")
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -113,15 +123,29 @@ class ThreeDSEndpoints:
         """Pass a notification to the driver, and make the window around the iframe load the next step."""
         driver = self._driver(request)
         try:
-            await driver.advance(read(await request.post()))
+            await driver.advance(read(await form_of(request)))
         except errors.MalformedMessage as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         return _response(threeds.leave_iframe_page(f"/3ds/{request.match_info['order']}"))
 
     def _driver(self, request: web.Request) -> threeds.Driver:
-        if (driver := self._drivers.get(request.match_info["order"])) is None:
+        self._forget_old()
+        if (found := self._orders.get(request.match_info["order"])) is None:
             raise web.HTTPNotFound
-        return driver
+        return found[1]
+
+    def _forget_old(self) -> None:
+        now = time.time()
+        for order in [order for order, (end, _) in self._orders.items() if end <= now]:
+            del self._orders[order]
+
+
+async def form_of(request: web.Request) -> Mapping[str, Any]:
+    """Return the fields of a form."""
+    try:
+        return await request.post()
+    except ValueError:  # no browser sends that
+        raise web.HTTPBadRequest from None
 
 
 def _response(page: threeds.ThreeDSPage) -> web.Response:
@@ -132,6 +156,8 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
     """Return a shop that takes a stored card (`src_...`), authenticates it, and charges it."""
 
     async def finish(request: web.Request, order: str, result: threeds.ThreeDSResult) -> web.Response:
+        if result.verdict is threeds.Verdict.UNDECIDED:  # another card now could mean two payments
+            return web.Response(text="Your bank has not decided yet.", headers={"Refresh": "5"})
         if not result.authenticated:
             return web.Response(text="Please choose another card.", status=402)
         payment = await request.app[CHECKOUT].payments.request_payment(
@@ -147,7 +173,7 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
         return web.Response(text="Thank you." if payment.approved else "Please choose another card.")
 
     async def pay(request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await form_of(request)
         order = {"source": {"type": "id", "id": INSTRUMENT}, "amount": AMOUNT, "currency": "GBP"}
         return await endpoints.begin(request, order, str(form.get("threeds_browser", "")))
 

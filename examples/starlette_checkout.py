@@ -6,6 +6,7 @@ Copy what you need. `create_app` shows how the parts fit together; FastAPI takes
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
@@ -21,6 +22,9 @@ from checkout_async import CheckoutClient, errors, threeds, webhooks
 from checkout_async.models import sessions
 
 MAX_BODY = 64 * 1024
+
+PAGE_LIFETIME = 60 * 60
+"""Seconds after which the page of an order ends: longer than any challenge, and much shorter than a key lives."""
 
 
 class State(TypedDict):
@@ -59,8 +63,9 @@ class ThreeDSEndpoints:
     """The three endpoints of 3D Secure: the page of an order, and the notifications of method and challenge.
 
     `address` is the shop's URL for browsers. `finish` returns the page for a result; it is called again when the
-    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. Drivers are kept
-    in this process; docs/threeds.md says how to keep them elsewhere.
+    cardholder loads the page again, so a payment in it needs an idempotency key made from the order. That key lives 24
+    hours, so the page must end before: one that a browser restores the next day would pay again. Drivers are kept in
+    this process; docs/threeds.md says how to keep them elsewhere.
     """
 
     def __init__(
@@ -68,7 +73,8 @@ class ThreeDSEndpoints:
     ) -> None:
         self._address = address
         self._finish = finish
-        self._drivers: dict[str, threeds.Driver] = {}  # by an order number that cannot be guessed
+        # When the page ends, and the driver, by an order number that cannot be guessed.
+        self._orders: dict[str, tuple[float, threeds.Driver]] = {}
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -83,6 +89,12 @@ class ThreeDSEndpoints:
 
         `session_request` lacks `completion`. `browser` is the form field that `threeds.BROWSER_SCRIPT` fills in.
         """
+        peer = request.client.host if request.client else ""
+        try:  # first: no browser sends anything else, and a session costs money
+            values = threeds.read_browser_values(browser)
+            channel_data = threeds.browser_channel_data(request.headers, peer, values)
+        except errors.MalformedMessage as error:
+            raise HTTPException(400, str(error)) from None
         order = secrets.token_urlsafe(16)
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
@@ -90,12 +102,11 @@ class ThreeDSEndpoints:
         session = await checkout.sessions.request_session(
             sessions.SessionRequest.from_dict({**session_request, "completion": completion})
         )
-        peer = request.client.host if request.client else ""
-        channel_data = threeds.browser_channel_data(request.headers, peer, threeds.read_browser_values(browser))
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
-        self._drivers[order] = driver
+        self._forget_old()
+        self._orders[order] = (time.time() + PAGE_LIFETIME, driver)
         return RedirectResponse(f"/3ds/{order}", 303)
 
     async def _show(self, request: Request) -> Response:
@@ -130,14 +141,23 @@ class ThreeDSEndpoints:
         return HTMLResponse(page.html, headers=page.headers)
 
     def _driver(self, request: Request) -> threeds.Driver:
-        if (driver := self._drivers.get(request.path_params["order"])) is None:
+        self._forget_old()
+        if (found := self._orders.get(request.path_params["order"])) is None:
             raise HTTPException(404)
-        return driver
+        return found[1]
+
+    def _forget_old(self) -> None:
+        now = time.time()
+        for order in [order for order, (end, _) in self._orders.items() if end <= now]:
+            del self._orders[order]
 
 
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of a form as browsers post it. Starlette's own `form()` needs python-multipart."""
-    return dict(parse_qsl((await _body(request)).decode("ascii", "replace"), max_num_fields=20))
+    try:
+        return dict(parse_qsl((await _body(request)).decode("ascii", "replace"), max_num_fields=20))
+    except ValueError:  # no browser sends that
+        raise HTTPException(400) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -154,6 +174,8 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
     """Return a shop that takes a stored card (`src_...`), authenticates it, and charges it."""
 
     async def finish(request: Request, order: str, result: threeds.ThreeDSResult) -> Response:
+        if result.verdict is threeds.Verdict.UNDECIDED:  # another card now could mean two payments
+            return Response("Your bank has not decided yet.", headers={"Refresh": "5"})
         if not result.authenticated:
             return Response("Please choose another card.", 402)
         checkout: CheckoutClient = request.state.checkout

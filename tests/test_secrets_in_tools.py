@@ -57,6 +57,24 @@ async def test_so_does_an_error_of_a_coroutine_with_its_cause() -> None:
     assert "hush!" not in repr(_variables(caught.value)) + repr(_variables(caught.value.__cause__))
 
 
+async def test_so_do_the_errors_in_a_group() -> None:
+    @clears_frames
+    async def fail_in_tasks(secret: str) -> None:
+        async def fail(number: int) -> None:
+            own = f"{secret} {number}"
+            raise ValueError(len(own))
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(2):
+                group.create_task(fail(number))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await fail_in_tasks("hush!")
+    frames = [frame for error in caught.value.exceptions for frame, _ in traceback.walk_tb(error.__traceback__)]
+    assert [frame.f_code.co_name for frame in frames] == ["fail", "fail"]
+    assert "hush!" not in repr([frame.f_locals for frame in frames])
+
+
 def test_an_error_that_the_caller_was_handling_keeps_its_variables() -> None:
     def fail_before(own: str) -> None:
         raise RuntimeError(len(own))

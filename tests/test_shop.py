@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
 
 from checkout_async import threeds, webhooks
-from checkout_async.sandbox import WEBHOOK_SECRET, card_number
+from checkout_async.sandbox import WEBHOOK_SECRET, Fault, card_number
+from examples.shop import flow
 from examples.shop.demo import RunningShop, run_shop
 from examples.shop.flow import BODY_LIMIT
 from tests.threeds.support import Html, skip_waits
@@ -78,6 +81,22 @@ async def test_the_shop_pays_once_captures_and_refunds(http: aiohttp.ClientSessi
     assert "Refunded" in page
     assert Html(page).all("form") == []
     assert CARD["number"] not in page
+
+
+async def test_a_payment_in_doubt_is_not_made_again_on_a_page_that_is_restored_the_next_day(
+    http: aiohttp.ClientSession, shop: RunningShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await authenticated(http, shop)
+    shop.sandbox.faults.add("request_payment", Fault.LOST_REPLY, times=None)
+    async with http.get(path) as reply:
+        assert reply.status == 502
+    shop.sandbox.faults.clear()
+    await shop.sandbox.advance(25 * 3600)  # the key of the payment has expired
+    later = time.time() + 25 * 3600
+    monkeypatch.setattr(flow, "time", SimpleNamespace(time=lambda: later), raising=False)
+    async with http.get(path) as reply:
+        assert reply.status == 404
+    assert len(shop.sandbox.payments) == 1
 
 
 async def test_what_a_payment_does_not_allow_is_said(http: aiohttp.ClientSession, shop: RunningShop) -> None:

@@ -42,8 +42,10 @@ from checkout_async.config import RetryPolicy
 from checkout_async.errors import (
     ApiError,
     CheckoutError,
+    ClientClosed,
     Conflict,
     ConnectFailed,
+    IncompatibleVersion,
     InvalidRequest,
     OutcomeUnknown,
     RateLimited,
@@ -129,16 +131,20 @@ def final_error(
     attempts: int,
     *,
     may_have_been_done: bool,
+    was_refused: bool = False,
     key_may_be_known: bool = False,
     note: str = "",
 ) -> CheckoutError:
     """Return the error to raise when a call ends with `failure`, with `may_have_been_done` and `is_transient` decided.
 
-    `may_have_been_done` says that an earlier attempt may have been carried out. Unless the operation only reads, the
-    result is then OutcomeUnknown, with the last failure as its cause: the last failure alone would look as if nothing
-    had been done. `key_may_be_known` is the one of `key_conflict_wait`. `note` says why the call was not retried, if
-    the failure does not make that plain.
+    `may_have_been_done` says that an earlier attempt may have been carried out. The result is then OutcomeUnknown, with
+    the last failure as its cause: the last failure alone would look as if nothing had been done, or sent. If the
+    operation only reads, this holds for a failure that says that nothing was sent; any other stays what it is.
+    `was_refused` says that the API refused an earlier request of the call. `key_may_be_known` is the one of
+    `key_conflict_wait`. `note` says why the call was not retried, if the failure does not make that plain.
     """
+    if was_refused and not may_have_been_done and _says_unsent(failure):
+        failure.args = (f"the API refused an earlier request; the last one ended with: {failure}",)
     error = _described(operation, failure, attempts, may_have_been_done=may_have_been_done, note=note)
     if operation.idempotency is Idempotency.SAFE:
         error.may_have_been_done = False
@@ -148,6 +154,11 @@ def final_error(
     return error
 
 
+def _says_unsent(failure: CheckoutError) -> bool:
+    """Return whether the failure says that nothing was sent: a call that was sent before must not end with it alone."""
+    return isinstance(failure, ConnectFailed | ClientClosed | IncompatibleVersion)
+
+
 def _described(
     operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool, note: str
 ) -> CheckoutError:
@@ -155,7 +166,7 @@ def _described(
         failure.args = (f"{failure}; {note}",)
     says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300
     hides = may_have_been_done and not says_done and not is_ambiguous(failure)
-    if hides and operation.idempotency is not Idempotency.SAFE:
+    if hides and (operation.idempotency is not Idempotency.SAFE or _says_unsent(failure)):
         reason = failure.reason if isinstance(failure, TransportError) else ""
         text = f"an earlier attempt may have been carried out; the last one ended with: {failure}"
         unknown = OutcomeUnknown(text, reason=reason)

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, cast, runtime_checkable
 import msgspec
 
 from checkout_async._core.body import strict_type
+from checkout_async._core.former_names import use_present_names
 from checkout_async._core.model import UNSET, RequestModel, fields_of, known_values_only
 from checkout_async._core.validation import SEND_ANYWAY, encode, explain, pack
 from checkout_async.config import Validation
@@ -154,6 +155,9 @@ def _members(operation: str, body: object) -> dict[str, object]:
         members = {each.encode_name: getattr(body, each.name) for each in fields_of(type(body))}
     elif isinstance(body, Mapping):
         members = dict(cast("Mapping[str, object]", body))
+        if not all(isinstance(cast("object", name), str) for name in members):
+            reason = "the names of the members must be texts"
+            raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
     else:
         reason = f"the body must be a mapping of names to values, not {type(body).__name__}"
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
@@ -166,9 +170,11 @@ def _check(operation: str, members: dict[str, object], type_: Any) -> object:
     packed, defect = encode(pack, {name: value for name, value in members.items() if name not in files})
     if not defect:
         texts: dict[str, object] = msgspec.msgpack.decode(packed)
+        whole = texts | files
+        use_present_names(type_, whole)
         with known_values_only() as refused:
             try:
-                return msgspec.convert({**texts, **files}, type_)
+                return msgspec.convert(whole, type_)
             except msgspec.ValidationError as error:
                 message = str(error)
         path, reason = explain(message, refused, type_)

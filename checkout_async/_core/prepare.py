@@ -174,11 +174,13 @@ def _quoted_values(operation: str, parameter: Parameter) -> Iterable[str]:
 
 def _list_of(operation: str, parameter: ListParameter) -> tuple[str, ...]:
     """Return the values of a list as texts. Raises InvalidRequest if it is none, or if it is empty."""
-    name, texts = parameter.label, parameter.texts()
-    if not texts:
-        reason = "must be a list of values, with one at least" if texts is None else "must have one value at least"
-        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
-    return texts
+    name, texts, values = parameter.label, parameter.texts(), parameter.values
+    is_odd = isinstance(values, tuple) and any(map(_is_not_finite, cast("tuple[object, ...]", values)))
+    if texts and not is_odd:
+        return texts
+    reason = "must be a list of values, with one at least" if texts is None else "must have one value at least"
+    reason = _NOT_FINITE if is_odd else reason
+    raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
 def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
@@ -190,8 +192,15 @@ def _require_text(operation: str, name: str, value: object) -> str:
     """Return a value if it is text, else raise InvalidRequest. Callers without a type checker pass other types."""
     if isinstance(value, str):
         return value
-    reason = f"must be text, not {type(value).__name__}"
+    reason = _NOT_FINITE if _is_not_finite(value) else f"must be text, not {type(value).__name__}"
     raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+
+
+_NOT_FINITE = "must be a finite number"
+
+
+def _is_not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _level(request: ApiRequest[Any], default: Validation) -> Validation:

@@ -133,7 +133,9 @@ def refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
     del packed  # a traceback may show the locals
     if found is not None:
         path, reason = found
-        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+        argument = None if root == "$" else root
+        message = f"{operation}: {path}: {reason}"
+        raise InvalidRequest(message, operation=operation, path=path, reason=reason, argument=argument)
 
 
 def _path_to_unwritable(value: object, path: str) -> tuple[str, str] | None:
@@ -155,7 +157,7 @@ def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str
     """Correct what the API does not mind, and try again; return the checked value, or None and the last message.
 
     100.0 is a whole number, since JSON has one kind of number. The tag of a variant may be spelt loosely, as an enum
-    value may: msgspec compares tags exactly.
+    value may: msgspec compares tags exactly. A member may have its former name.
     """
     body: Any = msgspec.msgpack.decode(packed)
     seen: set[str] = set()
@@ -165,6 +167,8 @@ def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str
             _make_whole(body, message)
         elif message.startswith("Invalid value"):
             _respell_tag(body, message, type_)
+        elif "unknown field" in message:
+            _rename_members(body, message, type_)
         try:
             return msgspec.convert(body, type_), ""
         except msgspec.ValidationError as error:
@@ -231,6 +235,17 @@ def _respell_tag(body: Any, message: str, type_: Any) -> None:
             holder[last[1:]] = listed[fold(tag)]
 
 
+def _rename_members(body: Any, message: str, type_: Any) -> None:
+    """Replace the former names of members in the objects that a message is about, in place."""
+    from checkout_async._core.former_names import use_present_names  # noqa: PLC0415 - few releases rename a member
+
+    match = _MESSAGE.match(message)
+    steps = _PATH_STEP.findall(match["path"] or "" if match is not None else "")
+    for struct in _structs_at(type_, steps):
+        for holder in _objects_at(body, steps):
+            use_present_names(struct, holder)
+
+
 def _make_whole(body: Any, message: str) -> None:
     """Replace the whole numbers at the path that a message is about, in place. Any other number stays as it was given.
 
@@ -258,13 +273,10 @@ def _keys(holder: Any, step: str) -> list[Any]:
 
 
 def _objects_at(value: object, steps: list[str]) -> list[dict[str, object]]:
-    """Return the objects at a JSON path, whose `[...]` stands for any item."""
-    found = [value]
+    """Return the objects at a JSON path, whose `[...]` stands for any item of a list, and for any value of a map."""
+    found: list[Any] = [value]
     for step in steps:
-        if step.startswith("."):
-            found = [each.get(step[1:]) for each in _objects(found)]
-        else:
-            found = [item for each in found if isinstance(each, list) for item in cast("list[object]", each)]
+        found = [holder[key] for holder in found for key in _keys(holder, step)]
     return _objects(found)
 
 

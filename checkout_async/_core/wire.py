@@ -6,6 +6,7 @@ package are protocols here: an operation function needs a `Sender`, and a `Trans
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -395,6 +396,8 @@ def optional_parameter(
     if value is None:
         return ()
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        text = cast("str", value)  # `prepare` refuses it, and knows the name of the operation
     return (
         Parameter(
             name=name,

@@ -209,7 +209,7 @@ class OAuthAuthenticator(SecretHolder):
     def _out_of_order(self, what: str, attempts: int = 1) -> ConnectFailed:
         """Return the error for a token endpoint that does not do its work. It says nothing about the credentials."""
         return ConnectFailed(
-            f"no access token: {self._endpoint} {what}; nothing was sent",
+            f"no access token: {self._endpoint} {what}; nothing was sent to the API",
             operation=REQUEST_ACCESS_TOKEN.name,
             attempts=attempts,
             reason=f"{self._endpoint} {what}",

@@ -98,7 +98,7 @@ class TokenCache:
             # The fetch was cancelled by `aclose`, or the caller itself was cancelled.
             if not self._closed or not fetch.cancelled():
                 raise
-            own = ClientClosed("the client was closed while a call waited for an access token, so nothing was sent")
+            own = ClientClosed("the client was closed while a call waited for an access token, so it was not sent")
         raise own
 
     def _start_fetch(self) -> asyncio.Task[AccessToken]:

@@ -31,6 +31,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.runner import run_sync
 from checkout_async.batch.sources import open_source
+from checkout_async.config import require_callback
 from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
 from checkout_async.redaction import sanitize
 
@@ -91,6 +92,7 @@ def run_file(
     Raises BatchFileError, ConfigurationError or MissingExtra before anything is sent, and RunIncomplete or
     KeyboardInterrupt if something is left to do.
     """
+    require_callback("on_progress", on_progress)
     summary = Summary()
     paths = RunPaths.of(
         input,

@@ -31,7 +31,7 @@ from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import in_thread
 from checkout_async.batch.words import what_happened
-from checkout_async.config import require_type
+from checkout_async.config import require_callback, require_type
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalError, RunIncomplete
 from checkout_async.redaction import clears_frames, sanitize
 
@@ -76,6 +76,8 @@ async def run_file(
     optional = {name: path for name, path in given.items() if path is not None}
     for name, path in {"input": input, "output": output, **optional}.items():
         require_type(name, path, str, Path)
+    require_callback("on_outcome", on_outcome)
+    require_callback("on_pause", on_pause)
     files = RunFiles(
         input=Path(input),
         output=Path(output),

@@ -18,6 +18,8 @@ __all__ = ["InvalidRecord", "Record"]
 _LONGEST_REFERENCE: Final = 10_000
 # A missing quote in CSV makes one cell of several rows, and their card numbers would be in the output and the journal.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# Neither the output nor the journal, which are UTF-8, could have it.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Record(SecretStruct, frozen=True, kw_only=True):
@@ -33,16 +35,21 @@ class Record(SecretStruct, frozen=True, kw_only=True):
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        if self.reference is not None and _fault_of(self.reference) is not None:
+        if self.reference is None:
+            return
+        if _fault_of(self.reference) is not None:
             force_setattr(self, "reference", None)
+        elif type(self.reference) is not str:
+            # Neither the output nor the journal would take a subclass, such as `numpy.str_`.
+            force_setattr(self, "reference", str.__str__(self.reference))
 
     @classmethod
     @clears_frames
     def of(cls, line: int, request: sessions.SessionRequest | Mapping[str, object]) -> Self | InvalidRecord:
         """Return the record of a request, with its reference if it has one.
 
-        It is an InvalidRecord if the reference contains control characters, or is longer than 10,000 characters: such a
-        text is not meant to be a reference.
+        It is an InvalidRecord if the reference contains control characters or half a surrogate pair, or is longer than
+        10,000 characters: such a text is not meant to be a reference.
         """
         given = request.get("reference") if isinstance(request, (dict, Mapping)) else cast("object", request.reference)
         reference = given if isinstance(given, str) and given else None
@@ -57,6 +64,8 @@ def _fault_of(reference: str) -> str | None:
         return f"the reference is longer than {_LONGEST_REFERENCE:,} characters"
     if _CONTROL.search(reference):
         return "the reference contains a line feed or another control character: is a quote missing?"
+    if _SURROGATE.search(reference):
+        return "the reference contains half a surrogate pair, which is no character"
     return None
 
 

@@ -22,7 +22,7 @@ from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.pool import RunConfig, WorkerPool
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
-from checkout_async.config import require_type
+from checkout_async.config import require_callback, require_type
 
 __all__ = ["run", "run_sync", "run_tracked"]
 
@@ -62,6 +62,7 @@ def run(
     """
     if journal is not None:
         require_type("journal", journal, Journal)
+    require_callback("on_pause", on_pause)
     return run_tracked(
         RunConfig(sender=sender, options=options, journal=journal),
         records,

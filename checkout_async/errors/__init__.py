@@ -4,11 +4,11 @@ CheckoutError
 ├── ConfigurationError        A setting is wrong. Nothing was sent.
 ├── MissingExtra              A package is not installed that this needs. The text says what to install.
 ├── IncompatibleVersion       An installed package behaves in a way that this package cannot rely on. Nothing was sent.
-├── ClientClosed              The client is closed. Nothing was sent.
+├── ClientClosed              The client is closed. Nothing was done.
 ├── WrongLoop                 The client belongs to another event loop. Nothing was sent.
 ├── WrongProcess              The client, store or journal belongs to another process. Nothing was sent.
 ├── InvalidRequest            The request breaks the specification. Nothing was sent.
-├── AuthenticationFailed      The token endpoint refused the credentials. Nothing was sent.
+├── AuthenticationFailed      The token endpoint refused the credentials. Nothing was done.
 ├── TokenStoreError           A token store failed. A client logs this error and continues without the store.
 ├── BatchFileError            A file of a batch (input, results, journal, report) cannot be used.
 │   ├── DiskFull              There is no room for a file of a batch. Nothing was sent.
@@ -16,7 +16,7 @@ CheckoutError
 ├── JournalError              The journal of a batch can no longer be written. The run must stop.
 ├── RunIncomplete             A batch on several machines ended early. Resume it to continue.
 ├── TransportError            No reply was received.
-│   ├── ConnectFailed         There was no connection, or no access token. Nothing was sent.
+│   ├── ConnectFailed         There was no connection, or no access token. Nothing was done.
 │   └── OutcomeUnknown        The request may have arrived and may have been carried out.
 ├── InvalidSignature          Checkout.com did not sign this webhook, or not with this key.
 ├── MalformedMessage          A message from the cardholder's browser, or a webhook, cannot be understood.

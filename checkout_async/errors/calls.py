@@ -82,7 +82,7 @@ class InvalidRequest(CheckoutError):
 
 
 class AuthenticationFailed(_WithReply):
-    """The token endpoint refused the credentials, or the address it was asked at. Nothing was sent to the API.
+    """The token endpoint refused the credentials, or the address it was asked at. The API did nothing.
 
     `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2); each is None if
     the reply had none. `status` is the HTTP status. `body` is the body of the reply, with the client secret masked if

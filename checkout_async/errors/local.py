@@ -38,7 +38,10 @@ class IncompatibleVersion(CheckoutError):
 
 
 class ClientClosed(CheckoutError):
-    """The client is closed. Nothing was sent: make a new client."""
+    """The client is closed. Nothing was done: make a new client.
+
+    Nothing was sent either, unless the text says that the API refused an earlier request of the call.
+    """
 
 
 class WrongLoop(CheckoutError):

@@ -17,7 +17,7 @@ import anyio
 
 from checkout_async.clock import Clock
 from checkout_async.config import Limits
-from checkout_async.limits.rate_limiter import RateLimiter
+from checkout_async.limits.rate_limiter import Acquire, RateLimiter, for_one_client
 
 __all__ = ["Limiter", "RetryBudget", "Throttle"]
 
@@ -202,8 +202,9 @@ class Limiter:
     def __init__(self, limits: Limits, clock: Clock, shared: RateLimiter | None = None) -> None:
         self._concurrency = limits.concurrency
         self._slots: anyio.CapacityLimiter | None = None
-        self._reads = _throttle("reads", limits.read_rate, clock, shared)
-        self._writes = _throttle("writes", limits.write_rate, clock, shared)
+        acquire = None if shared is None else for_one_client(shared)
+        self._reads = _throttle("reads", limits.read_rate, clock, acquire)
+        self._writes = _throttle("writes", limits.write_rate, clock, acquire)
         self.budget: RetryBudget = RetryBudget(limits.retry_budget, clock)
 
     @property
@@ -224,16 +225,16 @@ class Limiter:
         self._writes.slow_down(pause)
 
 
-def _throttle(kind: str, rate: float | None, clock: Clock, shared: RateLimiter | None) -> Throttle:
+def _throttle(kind: str, rate: float | None, clock: Clock, shared: Acquire | None) -> Throttle:
     ask = None if shared is None or rate is None else partial(_ask_shared, shared, kind, rate)
     return Throttle(rate, clock, ask)
 
 
-async def _ask_shared(shared: RateLimiter, kind: str, rate: float) -> float:
+async def _ask_shared(shared: Acquire, kind: str, rate: float) -> float:
     """Ask a shared limiter for a permit. If it fails, return 0.0: the client's own limit still applies."""
     try:
         with anyio.fail_after(_SHARED_TIMEOUT):
-            return _checked_wait(await shared.acquire(kind, rate))
+            return _checked_wait(await shared(kind, rate))
     except Exception as error:  # noqa: BLE001 - a user's limiter must not end a call that moves money
         _log.warning("the shared rate limiter failed with %s; this request ignores it", type(error).__name__)
         return 0.0

@@ -9,7 +9,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
 
-__all__ = ["RateLimiter", "RedisRateLimiter"]
+__all__ = ["Acquire", "RateLimiter", "RedisRateLimiter", "for_one_client"]
 
 _log = logging.getLogger("checkout_async.limits")
 
@@ -51,11 +52,16 @@ class RateLimiter(Protocol):
         ...
 
 
+# By kind: when the one that has this place in the line of Redis is to ask again.
+_Places = dict[str, float]
+
+
 class RedisRateLimiter:
-    """The rates of one account, shared by all processes that use the same Redis, account and rates.
+    """The rates of one account, shared by all processes that use the same Redis and account.
 
     Redis gives out slots, evenly spaced by its own clock, in the order in which processes ask. In any `t` seconds, all
-    processes together send at most `rate * t + max(1, rate / 20)` requests.
+    processes together send at most `rate * t + max(1, rate / 20)` requests. If their rates differ, `rate` is the
+    highest that one of them has used in the last minute. Each client keeps its own rate by itself.
 
     `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. `account` is any
     text that all processes of the account use, such as its subdomain. The limiter owns the connections of a URL: close
@@ -63,6 +69,9 @@ class RedisRateLimiter:
 
     While Redis cannot be reached, a process keeps its part of the rate: the rate divided by `processes`, the number of
     processes that share it. With 1, each keeps the whole rate by itself. It logs a warning when that begins.
+
+    Several clients of a process can share one limiter; each has its own place in the line. Code that calls `acquire`
+    itself should ask for one permit of a kind at a time, since all of it has one place.
 
     Raises MissingExtra if the extra `redis` is not installed, and ConfigurationError if the URL is not a Redis URL,
     `account` is empty or `processes` is no whole number from 1 on.
@@ -104,8 +113,8 @@ class RedisRateLimiter:
         self._take_a_slot: AsyncScript | None = None
         self._has_failed = False
         self._paused_until = -math.inf
-        # By kind: when this process is to ask again, and when its next request may be sent without Redis.
-        self._places: dict[str, float] = {}
+        self._places = _Places()
+        # By kind: when this process's next request may be sent without Redis.
         self._next_alone: dict[str, float] = {}
         # By kind: the slot of a request that was cancelled while it waited for it.
         self._unused: dict[str, float] = {}
@@ -116,19 +125,22 @@ class RedisRateLimiter:
         Waits until the slot that Redis gave, which is soon. Raises WrongProcess in a process that was forked after the
         limiter was used.
         """
+        return await self._acquire(kind, rate, self._places)
+
+    async def _acquire(self, kind: str, rate: float, places: _Places) -> float:
         self._process.check()
         if time.monotonic() < self._paused_until:
             return self._alone(kind, rate)
         if (slot := self._unused.pop(kind, -math.inf)) > time.monotonic():
             await self._wait_for(kind, slot)
             return 0.0
-        # Redis has a place in its line for this process: it gets no second one meanwhile.
-        if (wait := self._places.get(kind, -math.inf) - time.monotonic()) > 0:
+        # Redis has a place in its line for this client: it gets no second one meanwhile.
+        if (wait := places.get(kind, -math.inf) - time.monotonic()) > 0:
             return wait
         try:
             # Not only the time-outs of the connection: with its second try they add up to two seconds.
             with anyio.fail_after(_TIMEOUT):
-                has_slot, wait = await self._ask(kind, rate)
+                has_slot, wait = await self._ask(kind, rate, has_place=places.pop(kind, None) is not None)
         # No failure here may stop a payment.
         except Exception as error:  # noqa: BLE001
             self._record_failure(error)
@@ -137,7 +149,7 @@ class RedisRateLimiter:
             self._has_failed = False
             _log.info("the rates are shared through Redis again")
         if not has_slot:
-            self._places[kind] = time.monotonic() + wait
+            places[kind] = time.monotonic() + wait
             return wait
         if wait > 0:
             await self._wait_for(kind, time.monotonic() + wait)
@@ -181,14 +193,13 @@ class RedisRateLimiter:
         )
         raise TypeError(message)
 
-    async def _ask(self, kind: str, rate: float) -> tuple[bool, float]:
+    async def _ask(self, kind: str, rate: float, *, has_place: bool) -> tuple[bool, float]:
         """Ask Redis for a slot. Return whether it gave one, and in how many seconds that is, or when to ask again."""
         from checkout_async.limits.slots import AHEAD, BURST, TAKE_A_SLOT, interval  # noqa: PLC0415 - few clients need it
 
         if self._take_a_slot is None:
             # Not earlier: this reads options of the URL, which `check` reports.
             self._take_a_slot = self._redis.register_script(TAKE_A_SLOT)
-        has_place = self._places.pop(kind, None) is not None
         reply = self._take_a_slot(
             keys=[f"{self._prefix}limits:{self._account}:{kind}"],
             args=[interval(rate), AHEAD, int(has_place), BURST],
@@ -226,3 +237,16 @@ class RedisRateLimiter:
             _log.warning("the rates are not shared with other processes for now: %s", reason)
         self._has_failed = True
         self._paused_until = time.monotonic() + _PAUSE_AFTER_FAILURE
+
+
+Acquire = Callable[[str, float], Awaitable[float]]
+
+
+def for_one_client(limiter: RateLimiter) -> Acquire:
+    """Return `acquire` for one of the clients that share the limiter.
+
+    Without a place of its own, a client would have to wait as long as another one that has asked before.
+    """
+    if not isinstance(limiter, RedisRateLimiter):
+        return limiter.acquire
+    return partial(limiter._acquire, places=_Places())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the same module

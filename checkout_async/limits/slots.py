@@ -9,6 +9,8 @@ many intervals rounds nothing.
 - Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
 - A slot that nobody took is not lost at once: the twentieth of a second before now can still be given out. Processes
   that ask some milliseconds late do not lower the rate. In any t seconds there are rate * t + max(1, rate / 20) slots.
+- The distance of two slots is the shortest interval that a process has stated in the last minute. So processes with
+  different rates together keep the highest, and one with a low rate, which its own client keeps, holds up no other.
 - A place is not a slot. If those in line do not come, the next slots are given to newcomers. When a slot is lost
   that nobody took, the line begins anew.
 """
@@ -30,17 +32,26 @@ TAKE_A_SLOT: Final = """
 local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
-local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
--- The next slot, and the one of the next place in the line.
-local slot, line = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
-local earliest = now - math.max(0, tonumber(ARGV[4]) - interval)
+local stored = redis.call('hmget', KEYS[1], 'last', 'line', 'step', 'stated')
+-- The last slot that was given out, and the one of the next place in the line.
+local last, line = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+-- The distance of two slots, and when it was last stated: the shortest interval of the last minute.
+local step, stated = tonumber(stored[3] or interval), tonumber(stored[4] or now)
+local before = step
+if interval <= step or math.abs(now - stated) > 60000000 then
+    step, stated = interval, now
+end
+local slot = last + step
+local earliest = now - math.max(0, tonumber(ARGV[4]) - step)
 -- Slots are given out for the next second only. One that is later comes from a clock that was set back since, and so
 -- does the line. If nobody came for a slot, those in line are gone.
-if slot - now > 4 * ahead + interval then
+if last - now > 4 * ahead then
     slot, line = now, now
 elseif slot < earliest then
     slot, line = earliest, earliest
 end
+-- Those in line keep their order if the distance of slots has changed.
+line = slot + math.max(line - slot, 0) * step / before
 -- Nobody waits for longer than a minute without asking again.
 line = math.max(math.min(line, now + 60000000), slot)
 local given, wait
@@ -51,14 +62,18 @@ else
 end
 if given then
     wait = math.max(slot - now, 0)
-    slot = slot + interval
+    slot = slot + step
     line = math.max(line, slot)
 else
     wait = math.max(line - now - ahead, ahead / 10)
-    line = line + interval
+    line = line + step
 end
-redis.call('hset', KEYS[1], 'slot', string.format('%.0f', slot), 'line', string.format('%.0f', line))
-redis.call('pexpire', KEYS[1], string.format('%.0f', (line - now) / 1000 + 60000))
+local function whole(number)
+    return string.format('%.0f', number)
+end
+local times = {'last', whole(slot - step), 'line', whole(line), 'step', whole(step), 'stated', whole(stated)}
+redis.call('hset', KEYS[1], unpack(times))
+redis.call('pexpire', KEYS[1], whole((line - now) / 1000 + 60000))
 return {given and 1 or 0, math.ceil(wait)}
 """
 """Takes a key, the interval, AHEAD, whether the process comes from the line (1, else 0), and BURST.

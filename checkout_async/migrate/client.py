@@ -105,7 +105,7 @@ def _chain(call: cst.Call) -> dict[str, Sequence[cst.Arg]] | None:
 def _credentials(chain: dict[str, Sequence[cst.Arg]]) -> tuple[list[cst.Arg], set[str]]:
     """Return the credentials as the first argument of the client, and the name of their class."""
     if "client_credentials" in chain:
-        given = [cst.Arg(each.value) for each in chain["client_credentials"]]
+        given = _id_and_secret(chain["client_credentials"])
         scopes = _first(chain.get("scopes"))
         more = [] if scopes is None else [_keyword("scopes", scopes)]
         return [cst.Arg(cst.Call(cst.Name("OAuthCredentials"), [*given, *more]))], {"OAuthCredentials"}
@@ -113,6 +113,16 @@ def _credentials(chain: dict[str, Sequence[cst.Arg]]) -> tuple[list[cst.Arg], se
     if key is None:
         return [], set()
     return [cst.Arg(cst.Call(cst.Name("SecretKey"), [cst.Arg(key)]))], {"SecretKey"}
+
+
+def _id_and_secret(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """Return the id and the secret in this order: a secret in the place of the id would be printed."""
+    if any(each.star for each in arguments):
+        return list(arguments)
+    places = {"client_id": 0, "client_secret": 1}
+    named = [("" if each.keyword is None else each.keyword.value, each.value) for each in arguments]
+    ordered = sorted(enumerate(named), key=lambda each: places.get(each[1][0], each[0]))
+    return [cst.Arg(value) for _, (_, value) in ordered]
 
 
 def _environment(arguments: Sequence[cst.Arg] | None) -> cst.BaseExpression:

@@ -10,12 +10,10 @@ from libcst import matchers as m
 from libcst.metadata import BaseMetadataProvider, CodeRange, MetadataWrapper, ParentNodeProvider, PositionProvider
 
 from checkout_async import models
-from checkout_async.migrate import client, objects
+from checkout_async.migrate import client, imports, objects
 from checkout_async.migrate.names import CALLS, ERRORS, MODULES, SCOPES, TEXTS, Target
 
-VENDOR: Final = "checkout_sdk"
 _APIS: Final = ("payments", "sessions")
-_OTHER_ENUMS: Final = {"checkout_sdk.oauth_scopes": "OAuthScopes", "checkout_sdk.environment": "Environment"}
 
 Left = tuple[int, str]
 
@@ -42,7 +40,7 @@ class _Rewriter(cst.CSTTransformer):
     def __init__(self, module: cst.Module) -> None:
         super().__init__()
         self.left: list[Left] = []
-        self._names = _imported(module)
+        self._names = imports.imported(module)
         self._apis = client.apis(module, client.clients(module, self._names))
         self._needed: set[str] = set()
         self._replaced: set[str] = set()
@@ -59,7 +57,17 @@ class _Rewriter(cst.CSTTransformer):
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         """Leave imports alone: they are written anew at the end."""
+        self._note_modules(node)
         return False
+
+    def visit_Import(self, node: cst.Import) -> bool:
+        """Leave imports of modules alone."""
+        self._note_modules(node)
+        return False
+
+    def _note_modules(self, node: cst.Import | cst.ImportFrom) -> None:
+        if imports.hides_names(node):
+            self._note(node, "names of this module are left as they are: import each of them by its own name")
 
     def visit_Attribute_attr(self, node: cst.Attribute) -> None:
         """Skip the name of an attribute: it is not a variable."""
@@ -90,6 +98,8 @@ class _Rewriter(cst.CSTTransformer):
                 return self._replace(original_node.value, api, ours)
             if name not in TEXTS:
                 self._note(original_node, f"{name} has no counterpart; see docs/migrating.md")
+            elif not isinstance(self.get_metadata(ParentNodeProvider, original_node), cst.Attribute):
+                self._note(original_node, f"{name} is a text here: use its value")
         elif name in ERRORS:
             return self._replace(original_node.value, "errors", ERRORS[name])
         return updated_node
@@ -97,6 +107,11 @@ class _Rewriter(cst.CSTTransformer):
     def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> cst.BaseExpression:
         """Replace a member of an enum, and what an error is asked for."""
         value, attribute = original_node.value, original_node.attr.value
+        if attribute in {"value", "name"} and isinstance(updated_node.value, cst.SimpleString) and _is_name(value):
+            return updated_node.value  # of the member of an enum, which is a text here
+        if attribute in CALLS and self._is_passed_on(original_node):
+            self._note(original_node, f"await what a call of {CALLS[attribute].name} returns, wherever that is")
+            return updated_node.with_changes(attr=cst.Name(CALLS[attribute].name))
         if m.matches(value, m.Name()) and self._names.get(getattr(value, "value", "")):
             return self._enum_member(original_node, updated_node)
         if isinstance(value, cst.Name) and value.value in self._handled and attribute == "error_details":
@@ -108,6 +123,12 @@ class _Rewriter(cst.CSTTransformer):
                 return cst.Attribute(holder, cst.Name("status"))
             self._note(original_node, "the status of a reply is that of checkout.send(...); see docs/migrating.md")
         return updated_node
+
+    def _is_passed_on(self, method: cst.Attribute) -> bool:
+        """Whether a method of an API is not called here: an executor, for instance, would start it and not await it."""
+        parent = self.get_metadata(ParentNodeProvider, method)
+        is_called = isinstance(parent, cst.Call) and parent.func is method
+        return not is_called and cst.Module([]).code_for_node(method.value) in self._apis
 
     def _enum_member(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
         local, member = cst.ensure_type(original.value, cst.Name).value, original.attr.value
@@ -170,9 +191,12 @@ class _Rewriter(cst.CSTTransformer):
         target = CALLS.get(method)
         return updated_node if target is None else self._call(original_node, updated_node, target)
 
-    def _call(self, original: cst.Call, updated: cst.Call, target: Target) -> cst.Await:
+    def _call(self, original: cst.Call, updated: cst.Call, target: Target) -> cst.BaseExpression:
         function = cst.ensure_type(updated.func, cst.Attribute).with_changes(attr=cst.Name(target.name))
         call = updated.with_changes(func=function, args=_arguments(updated.args, target))
+        if self._is_in_lambda(original):
+            self._note(original, f"a lambda cannot await {target.name}: make it an async function")
+            return call
         if not self._functions:
             self._note(original, f"await {target.name} inside an async function")
         elif self._functions[-1].asynchronous is None:
@@ -180,6 +204,13 @@ class _Rewriter(cst.CSTTransformer):
         parent = self.get_metadata(ParentNodeProvider, original)
         inside = isinstance(parent, cst.Attribute | cst.Call | cst.Subscript)
         return cst.Await(call, lpar=[cst.LeftParen()], rpar=[cst.RightParen()]) if inside else cst.Await(call)
+
+    def _is_in_lambda(self, node: cst.CSTNode) -> bool:
+        while not isinstance(node, cst.Module | cst.FunctionDef | cst.Lambda):
+            parent = self.get_metadata(ParentNodeProvider, node)
+            assert isinstance(parent, cst.CSTNode)
+            node = parent
+        return isinstance(node, cst.Lambda)
 
     # Objects
 
@@ -204,23 +235,13 @@ class _Rewriter(cst.CSTTransformer):
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         """Make objects in one call, and write the imports anew."""
         body = self._objects(original_node.body, updated_node.body)
-        kept = [statement for statement in body if not self._is_replaced(statement)]
-        first = next((number for number, each in enumerate(body) if self._is_replaced(each)), 0)
+        replaced = [imports.is_replaced(each, self._replaced, body) for each in body]
+        kept = [statement for statement, is_replaced in zip(body, replaced, strict=True) if not is_replaced]
+        first = replaced.index(True) if True in replaced else 0
         added = [cst.parse_statement(line) for line in self._imports()]
-        if added and body and self._is_replaced(body[first]):
+        if added and body and replaced[first]:
             added[0] = added[0].with_changes(leading_lines=getattr(body[first], "leading_lines", []))
         return updated_node.with_changes(body=[*kept[:first], *added, *kept[first:]])
-
-    def _is_replaced(self, statement: cst.CSTNode) -> bool:
-        """Whether a statement imports only what was replaced."""
-        names = [
-            (alias.asname.name if alias.asname else alias.name)
-            for each in m.findall(statement, m.ImportFrom())
-            if isinstance(each, cst.ImportFrom) and isinstance(each.names, Sequence)
-            for alias in each.names
-        ]
-        is_import = m.matches(statement, m.SimpleStatementLine([m.ImportFrom()]))
-        return is_import and all(isinstance(name, cst.Name) and name.value in self._replaced for name in names)
 
     def _imports(self) -> list[str]:
         apis = sorted(self._needed & set(_APIS))
@@ -229,19 +250,9 @@ class _Rewriter(cst.CSTTransformer):
         return [*lines, *([f"from checkout_async.models import {', '.join(apis)}"] if apis else [])]
 
 
-def _imported(module: cst.Module) -> dict[str, tuple[str, str]]:
-    """Return what a module imports of checkout-sdk: the module and the name there, by the name here."""
-    found: dict[str, tuple[str, str]] = {}
-    for node in m.findall(module, m.ImportFrom()):
-        imported = cst.ensure_type(node, cst.ImportFrom)
-        path = "" if imported.module is None else cst.Module([]).code_for_node(imported.module)
-        if path.split(".")[0] != VENDOR or isinstance(imported.names, cst.ImportStar):
-            continue
-        for alias in imported.names:
-            local = alias.asname.name if alias.asname else alias.name
-            if isinstance(local, cst.Name) and isinstance(alias.name, cst.Name):
-                found[local.value] = (path, alias.name.value)
-    return found
+def _is_name(value: cst.BaseExpression) -> bool:
+    """Whether an expression is a member of something that has a name, such as `Currency.GBP`."""
+    return m.matches(value, m.Attribute(m.Name()))
 
 
 def _may_be_api(receiver: cst.BaseExpression) -> bool:

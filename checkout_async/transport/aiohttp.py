@@ -104,7 +104,7 @@ class AiohttpTransport:
                 # Without aiohttp's frames: their local variables contain parts of the reply.
                 cancelled.__context__ = None
                 raise cancelled.with_traceback(None)  # noqa: B904 - the same one
-            result = _translate_error(TimeoutError(), request, was_not_sent=exchange.was_not_sent)
+            result = self._translate_error(TimeoutError(), request, exchange)
         finally:
             deadlines.stop(deadline)
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
@@ -142,9 +142,16 @@ class AiohttpTransport:
                     )
                 return _build_response(reply, body, self._limits.response_size, is_first, handler.close)
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # OSError: also TimeoutError
-            return _translate_error(error, request, was_not_sent=exchange.was_not_sent)
+            return self._translate_error(error, request, exchange)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
+
+    def _translate_error(self, error: Exception, request: HttpRequest, exchange: Exchange) -> TransportError:
+        """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
+        reason = "the client was closed" if self._closed else _describe(error, URL(request.url, encoded=True))
+        if exchange.was_not_sent or isinstance(error, _NOT_SENT):
+            return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
+        return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)
 
     def _client_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
         """Return aiohttp's form of the time limit of a new connection; `Deadlines` limits the exchange.
@@ -160,16 +167,18 @@ class AiohttpTransport:
         return self._last_client_timeout
 
     async def aclose(self) -> None:
-        """Close the session and its connections. The transport cannot be used again."""
+        """Close the session and its connections, and end the exchanges in progress. It cannot be used again."""
         self._closed = True
         if self._process.is_foreign:
             self._give_up_session()
-        if self._session is not None and self._session.connector is not None:
+        elif self._session is not None and self._deadlines is not None and self._session.connector is not None:
             # Not the session: it would drop the connector, which aiohttp takes for granted when it resends a GET whose
             # connection has closed. Then a call would end with AssertionError.
-            await self._session.connector.close()
-        if self._deadlines is not None:
+            closing = self._session.connector.close()
+            await asyncio.sleep(0)  # a reply that has just arrived is still read
+            # aiohttp ends neither what is connecting nor what reads a body: they would wait for their deadline.
             self._deadlines.close()
+            await closing
 
     def __del__(self) -> None:
         if self._process.is_foreign:
@@ -289,14 +298,6 @@ def _build_response(
     return HttpResponse(
         status=reply.status, headers=headers, body=body, truncated=truncated, is_first=is_first, discard=discard
     )
-
-
-def _translate_error(error: Exception, request: HttpRequest, *, was_not_sent: bool) -> TransportError:
-    """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
-    reason = _describe(error, URL(request.url, encoded=True))
-    if was_not_sent or isinstance(error, _NOT_SENT):
-        return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
-    return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)
 
 
 # aiohttp's own texts are not used: they may contain URLs, headers and bytes of the reply. The first line that fits

@@ -37,6 +37,7 @@ class CallState(Generic[T]):
         "request",
         "retry",
         "timeouts",
+        "was_refused",
     )
 
     def __init__(
@@ -62,6 +63,8 @@ class CallState(Generic[T]):
         self.is_in_flight: bool = False
         self.may_earlier_have_been_done: bool = False
         """Whether an attempt that ended may have been carried out."""
+        self.was_refused: bool = False
+        """Whether the API has answered a request of the call with an error status."""
         self.lacks_token: bool = False
         """Whether no access token could be fetched. That was tried as often as makes sense: the call is not retried."""
         self.contradictions: list[object] | None = None

@@ -47,7 +47,6 @@ class Deadlines:
         self._running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._closed = False
 
     def start(self, seconds: float) -> Deadline:
         """Note that this task begins an exchange, which has to end within `seconds`."""
@@ -64,13 +63,13 @@ class Deadlines:
         """Note that an exchange ended."""
         self._running.discard(deadline)
         deadline.undo()
-        if self._closed:
-            self.close()
 
     def close(self) -> None:
-        """Stop the timer, once no exchange is in progress any more."""
-        self._closed = True
-        if self._timer is not None and not self._running:
+        """End the exchanges in progress now, and stop the timer."""
+        for each in self._running:
+            if not each.has_passed:
+                each.interrupt()
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 

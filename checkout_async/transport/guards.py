@@ -111,6 +111,13 @@ class GuardedHandler(ResponseHandler):
             self.force_close()
         super().data_received(data)
 
+    def close(self) -> None:
+        """Close the connection. In the middle of a request, do not write the rest of it first."""
+        if self.is_idle:
+            super().close()
+        else:
+            self.abort()
+
     def mark_used(self) -> None:
         """Record that a request takes the connection."""
         self.was_used, self.is_idle = True, False

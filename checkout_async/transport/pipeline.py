@@ -209,6 +209,7 @@ class Pipeline:
                     likely_mistake(call, failure),
                     attempt,
                     may_have_been_done=earlier,
+                    was_refused=call.was_refused,
                     key_may_be_known=key_may_be_known,
                     note=note,
                 )
@@ -302,6 +303,7 @@ class Pipeline:
         else:
             response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
         call.is_in_flight = False
+        call.was_refused = call.was_refused or response.status >= 400
         return response
 
     async def _await_with_deadline(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from codegen.checks.facts import check_facts
+from codegen.checks.former_names import check_former_names
 from codegen.checks.naming import check_names
 from codegen.checks.operations import check_operations
 from codegen.checks.pagination import check_pagination
@@ -25,6 +26,7 @@ _CHECKS: Final = (
     check_facts,
     check_uploads,
     check_names,
+    check_former_names,
 )
 
 

@@ -13,6 +13,7 @@ from codegen.document import Array, Object
 from codegen.keywords import ONE_WAY
 
 _SHOWN: Final = "the value"
+_DOCUMENT: Final = "urn:components"
 _INCOMING: Final = "incoming "
 _LEFT_OUT: Final = {"": "", **ONE_WAY}
 """The keyword of the members that a body does not have, by its direction; none outside a body."""
@@ -23,19 +24,30 @@ def check_examples(document: Object, problems: Problems) -> None:
 
     All references must be resolved, and all schemas valid.
     """
-    components = {direction: _components(document, keyword) for direction, keyword in _LEFT_OUT.items()}
+    registries = {direction: _registry(document, keyword) for direction, keyword in _LEFT_OUT.items()}
     for holder, schema, direction in _holders(document):
         examples = list(_examples(holder))
         if examples:
-            whole = {**json.loads(json.dumps(schema)), "components": components[direction]}
-            validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True, mask=_SHOWN)
+            validator = jsonschema_rs.Draft202012Validator(
+                json.loads(json.dumps(schema), object_hook=_redirect),
+                registry=registries[direction],
+                validate_formats=True,
+                mask=_SHOWN,
+            )
             for name, value, origin in examples:
                 for defect in _defects(validator.iter_errors(json.loads(json.dumps(value)))):
                     problems.add(origin, f"example '{name}' does not match its schema: {defect}")
 
 
-def _components(document: Object, keyword: str) -> Any:
-    """Return the components as a validator reads them: a body does not have the members with the keyword."""
+def _redirect(part: dict[str, Any]) -> dict[str, Any]:
+    return {**part, "$ref": f"{_DOCUMENT}{part['$ref']}"} if "$ref" in part else part
+
+
+def _registry(document: Object, keyword: str) -> jsonschema_rs.Registry:
+    """Return the components as validators look them up, read once for all of them.
+
+    A body does not have the members with the keyword.
+    """
     components = json.loads(json.dumps(document.object("components")))
     for schema in components.get("schemas", {}).values() if keyword else ():
         properties = schema.get("properties", {})
@@ -43,7 +55,7 @@ def _components(document: Object, keyword: str) -> Any:
         properties.update(dict.fromkeys(left_out, False))
         if left_out:
             schema["required"] = [name for name in schema.get("required", []) if name not in left_out]
-    return components
+    return jsonschema_rs.Registry([(_DOCUMENT, {"components": components})], draft=jsonschema_rs.Draft202012)
 
 
 def _holders(value: object, direction: str = "") -> Iterator[tuple[Object, Object, str]]:

@@ -37,8 +37,8 @@ _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
 _RESERVED_IF_PAGED: Final = _RESERVED | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
 
 
-# Methods of every Struct.
-_METHODS: Final = frozenset({"from_dict", "to_dict", "to_json"})
+METHODS: Final = frozenset({"from_dict", "to_dict", "to_json"})
+"""The public methods of every Struct."""
 
 
 def check_names(document: Object, problems: Problems) -> None:
@@ -103,7 +103,7 @@ def _generated_functions(operation: Object, problems: Problems) -> Iterator[tupl
 def _check_fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
     properties = schema.object("properties")
     names = ((name, snake_name(name, table), properties.at(name)) for name in properties)
-    _check_python_names(f"field of {schema_name}:", names, problems, _METHODS)
+    _check_python_names(f"field of {schema_name}:", names, problems, METHODS)
 
 
 def _check_enum_members(schema: Object, table: dict[str, str], problems: Problems) -> None:

@@ -233,6 +233,16 @@ TYPES: Final = {
 MEMBERS: Final = {
     "member-gone": Kind(_B, Side.CALLER, "is gone", "Remove what sets or reads it."),
     "member-renamed": Kind(_B, Side.CALLER, "is gone; probably it is `{new}` now", "Rename it."),
+    "member-former-name": Kind(
+        _C,
+        Side.CALLER,
+        "is called `{new}` now; the old name works until the next release, with a warning",
+        "Rename it before the next release. Recorded traffic, fakes and allow-lists see the new name at once.",
+        "x-former-name",
+    ),
+    "former-name-gone": Kind(
+        _B, Side.CALLER, "has no other name any more; `{old}` was one for a release", "Use the new name."
+    ),
     "member-deprecated": Kind(
         _B,
         Side.CALLER,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from typing import Final, NamedTuple
+from typing import Final
 
 from codegen.contract import Contract
 from codegen.diff.finding import Finding, change
@@ -15,7 +16,8 @@ _MISSING: Final = frozenset({"None", "UnsetType"})
 _SIMILAR: Final = 0.6
 
 
-class _Member(NamedTuple):
+@dataclass(frozen=True)
+class _Member:
     """A member of a class, read from its text in a contract."""
 
     checked: str
@@ -34,8 +36,15 @@ def compare_members(place: str, old: Contract, new: Contract) -> Iterator[Findin
     """Yield the changes from one version of a class to another. Both are sent, or both are received."""
     sent = old["kind"] == "sent"
     before, after = _members(old), _members(new)
-    renamed = _guess(before, after)
-    for name in sorted(before.keys() - after.keys()):
+    former = _former_names(before, after, new)
+    renamed = _guess(before, after) | former
+    for name, present in sorted(former.items()):
+        stated = present if present != name else after[name].api_name
+        yield change("member-former-name", f"{place}.{name}", new=stated, became=f"{place}.{present}")
+        # All but its name is compared as of any member.
+        after[present] = replace(after[present], api_name=before[name].api_name)
+    yield from _former_names_gone(place, old, new)
+    for name in sorted(before.keys() - after.keys() - former.keys()):
         if name in renamed:
             yield change("member-renamed", f"{place}.{name}", new=renamed[name], became=f"{place}.{renamed[name]}")
         else:
@@ -44,8 +53,9 @@ def compare_members(place: str, old: Contract, new: Contract) -> Iterator[Findin
         required = sent and after[name].required
         if name not in renamed.values():
             yield change("member-required-new" if required else "member-new", f"{place}.{name}")
-    for name in sorted(before.keys() & after.keys()):
-        yield from (_request if sent else _reply)(f"{place}.{name}", before[name], after[name])
+    both = {name: name for name in before.keys() & after.keys()} | former
+    for name, present in sorted(both.items()):
+        yield from (_request if sent else _reply)(f"{place}.{present}", before[name], after[present])
     for fact, kind in (("masks", "mask"), ("echoes", "echo")):
         later = {_public(name): value for name, value in new.get(fact, {}).items()}
         earlier = {_public(name): value for name, value in old.get(fact, {}).items()}
@@ -55,6 +65,25 @@ def compare_members(place: str, old: Contract, new: Contract) -> Iterator[Findin
         for name in sorted(kept & {*earlier, *later}):
             if earlier.get(name) != later.get(name):
                 yield change(kind, f"{place}.{name}", old=earlier.get(name), new=later.get(name))
+
+
+def _former_names(before: dict[str, _Member], after: dict[str, _Member], new: Contract) -> dict[str, str]:
+    """Return the members that keep their old name for a release, with their new names.
+
+    If only the name in the API is another, both are the same name in Python.
+    """
+    stated = {_public(name): _public(each) for name, each in new.get("former_names", {}).items()}
+    found = {name: stated[name] for name in stated.keys() & before.keys() if name not in after}
+    keys = new.get("former_keys", {})
+    both = before.keys() & after.keys()
+    return found | {name: name for name in both if keys.get(before[name].api_name) == after[name].api_name}
+
+
+def _former_names_gone(place: str, old: Contract, new: Contract) -> Iterator[Finding]:
+    kept = new.get("former_names", {})
+    for name, present in sorted(old.get("former_names", {}).items()):
+        if name not in kept and present in new["members"]:
+            yield change("former-name-gone", f"{place}.{_public(present)}", old=name)
 
 
 def compare_documented(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from codegen.diagnostics import Problems
 from codegen.document import Object
+from codegen.files import replace_file
 from codegen.lint.order import ORDER, disordered
 from codegen.lint.sensitive import Look
 from codegen.load import load_fragments
@@ -31,7 +32,7 @@ def fix_fragments(folder: Path, looks: Iterator[Look]) -> Iterator[str]:
         for look in sorted(masks.get(name, ()), key=lambda each: each.origin, reverse=True):
             lines = _add_mask(lines, look)
         if lines != old:
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+            replace_file(path, "\n".join(lines) + "\n")
         moved = _put_in_order(folder, name)
         if moved or lines != old:
             yield name
@@ -63,7 +64,7 @@ def _put_in_order(folder: Path, name: str) -> bool:
         if sorted_lines == lines:
             refused.add(value.origin.line)
             continue
-        path.write_text("\n".join(sorted_lines) + "\n", encoding="utf-8", newline="\n")
+        replace_file(path, "\n".join(sorted_lines) + "\n")
         moved = True
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from codegen.bundle import KINDS
 from codegen.diagnostics import Problems
 from codegen.document import Array, Object
 from codegen.keywords import KEYWORDS
-from codegen.load import CURRENCIES, ROOT_FILE, load_fragments
+from codegen.load import CURRENCIES, ROOT_FILE
 
 _SCHEMA: Final = (
     "type",
@@ -41,6 +40,7 @@ _SCHEMA: Final = (
     "x-enforced",
     "x-identifier",
     "x-echoes",
+    "x-former-name",
     "x-role",
     "x-sensitive",
     "x-review",
@@ -81,9 +81,9 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
 """The keywords of each kind of object in their order. One that is not listed stands anywhere."""
 
 
-def check_order(folder: Path, problems: Problems) -> None:
-    """Report the objects in a folder of fragments whose keywords stand in another order."""
-    for value, kind in disordered(load_fragments(folder, Problems())):
+def check_order(fragments: dict[str, Object], problems: Problems) -> None:
+    """Report the objects in fragments whose keywords stand in another order."""
+    for value, kind in disordered(fragments):
         first = next(
             key for key, expected in zip(_listed(value, kind), in_order(value, kind), strict=True) if key != expected
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import cache
 from typing import Final
 
 from codegen.document import Object
@@ -42,6 +43,7 @@ class UnsupportedPattern(ValueError):
     """A pattern that cannot be translated from ECMA-262 to Python."""
 
 
+@cache
 def python_pattern(pattern: str) -> str:
     r"""Translate a pattern from ECMA-262 to Python's `re`. Raises UnsupportedPattern.
 

@@ -22,6 +22,7 @@ _ANNOTATIONS: Final = (
     "default",
     "deprecated",
     "description",
+    "x-former-name",
     "x-identifier",
     "x-null",
     "x-sensitive",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +29,9 @@ BODY_LIMIT: Final = 65_536
 
 SHORT_POLL: Final = threeds.Backoff(give_up_after=5)
 """How long a request waits for the session to change. Its event may be forged, and the page reloads anyway."""
+
+UNPAID_LIFETIME: Final = 60 * 60
+"""Seconds after which an order that is not paid ends: longer than any challenge, and much shorter than a key lives."""
 
 _LOG = logging.getLogger("shop")
 _MAX_FIELDS: Final = 20
@@ -71,6 +75,8 @@ class Order:
     driver: threeds.Driver
     card: Card | None = field(repr=False)
     """The card to charge; None once it was charged. A real shop has a card token here, and never sees the number."""
+    begun: float
+    """When the customer pressed the button, in seconds since the epoch."""
     payment: payments.Payment | None = None
     called_back: bool = False
     events: dict[str, str] = field(default_factory=dict[str, str])
@@ -153,7 +159,7 @@ class Shop:
         size = threeds.WindowSize.W500_H600
         options = threeds.Options(method_notification_url=f"{url}/method", size=size, complete=not hosted)
         driver = threeds.Driver(self._checkout, session, options=options, channel_data=browser, poll=SHORT_POLL)
-        order = self._orders[number] = self._by_session[session.id] = Order(number, driver, card)
+        order = self._orders[number] = self._by_session[session.id] = Order(number, driver, card, time.time())
         return _see_other(order.path)
 
     async def _show(self, request: ShopRequest) -> ShopResponse:
@@ -176,7 +182,10 @@ class Shop:
                 return pages.error("This order does not belong to a browser.", 409)
 
     async def _charge(self, order: Order, result: threeds.ThreeDSResult) -> None:
-        """Request the payment. The page may be loaded again, also at the same time: the key makes it one payment."""
+        """Request the payment. The page may be loaded again, also at the same time: the key makes it one payment.
+
+        The key does so for 24 hours. An order ends before (`_order`), because its page may be restored a day later.
+        """
         if order.card is None:
             return
         order.payment = await self._checkout.payments.request_payment(
@@ -240,7 +249,11 @@ class Shop:
         return _see_other(order.path)
 
     def _order(self, request: ShopRequest) -> Order:
-        if (order := self._orders.get(request.name)) is None:
+        order = self._orders.get(request.name)
+        if order is not None and order.payment is None and time.time() - order.begun >= UNPAID_LIFETIME:
+            del self._orders[order.number], self._by_session[order.driver.session.id]
+            order = None
+        if order is None:
             raise UnknownOrder
         return order
 

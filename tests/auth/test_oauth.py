@@ -154,7 +154,7 @@ async def test_an_error_names_the_host_of_the_token_endpoint_if_it_is_known(url:
     with pytest.raises(ConnectFailed) as caught:
         await OAuthCredentials("ack_x", SECRET, scopes=[]).authenticator(endpoint.connect, url).authorize()
     assert caught.value.reason == f"{name} answered 503"
-    assert str(caught.value) == f"no access token: {name} answered 503; nothing was sent"
+    assert str(caught.value) == f"no access token: {name} answered 503; nothing was sent to the API"
 
 
 @pytest.mark.parametrize("lifetime", [b"", b',"expires_in":null', b',"expires_in":"long"'])

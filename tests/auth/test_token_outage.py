@@ -106,7 +106,7 @@ async def test_a_call_fails_as_one_that_was_not_sent_after_the_attempts_of_one_t
         assert await advice(error) == "try later"
         assert str(error).startswith("request_payment: no access token: the token endpoint 127.0.0.1 ")
         assert text in error.reason
-        assert str(error).endswith("; nothing was sent")
+        assert str(error).endswith("; nothing was sent to the API")
         assert (error.operation, error.attempts) == ("request_payment", 1)
         assert str(pickle.loads(pickle.dumps(error))) == str(error)
         assert (hosts.token_requests, hosts.api_requests) == (requests, 0)
@@ -177,4 +177,4 @@ async def test_a_token_endpoint_that_cannot_be_reached_is_named(token_url: str, 
             with pytest.raises(errors.ConnectFailed) as caught:
                 await checkout.payments.get_payment(PAYMENT)
             assert (caught.value.may_have_been_done, caught.value.is_transient) == (False, True)
-            assert f"cannot be used: {reason.format(port=port)}; nothing was sent" in str(caught.value)
+            assert f"cannot be used: {reason.format(port=port)}; nothing was sent to the API" in str(caught.value)

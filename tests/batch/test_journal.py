@@ -122,6 +122,7 @@ async def test_of_the_same_record_claimed_twice_at_once_one_is_sent(path: Path) 
 
 async def test_one_is_sent_though_the_clock_stands_still(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "_now", lambda: 5)
+    monkeypatch.setattr(operations, "_last", 0)
     async with Journal(path) as journal:
         claims = await asyncio.gather(*(journal.claim(record(1)) for _ in range(20)))
     assert [claim.step for claim in claims] == [Step.SEND] + [Step.REFUSE] * 19

@@ -72,6 +72,19 @@ def test_a_malformed_line_says_what_is_wrong_and_shows_nothing_of_itself(line: b
     assert CARD not in bad.reason
 
 
+@pytest.mark.parametrize(("opening", "end"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+def test_a_line_is_a_record_down_to_a_hundred_levels(opening: str, end: str) -> None:
+    """What is nested deeper would end the whole run with a RecursionError, somewhere later."""
+
+    def line(levels: int) -> bytes:
+        return f'{{"a":{opening * (levels - 1)}1{end * (levels - 1)}}}'.encode()
+
+    assert isinstance(parse_line(1, line(100)), Record)
+    for levels in (101, *range(950, 1000)):
+        assert parse_line(1, line(levels)) == InvalidRecord(line=1, reason="the line is nested too deeply")
+    assert isinstance(parse_line(1, b'{"a": [' + b"[]," * 500 + b"[]]}"), Record)
+
+
 async def test_a_line_too_long_is_reported_and_the_next_one_read() -> None:
     first, second = await read(b'{"a": "' + b"x" * LONGEST_LINE + b'"}\n{"amount": 2}\n')
     assert isinstance(first, InvalidRecord)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from checkout_async.batch import Backoff, BatchResult, Outcome, Record
+from checkout_async.batch import Backoff, BatchResult, InvalidRecord, Outcome, Record
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.operations import ClaimOp, JournalOperation, SettleOp
 from checkout_async.batch.journal.store import JournalStore
@@ -25,7 +25,7 @@ from checkout_async.errors import (
 )
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
-from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, record, reference_of, session
+from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, record, reference_of, request, session
 from tests.batch.support import run as run_batch
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
@@ -60,7 +60,7 @@ def session_of(reference: str) -> str:
 
 
 async def run(
-    sender: ScriptedSender, records: Sequence[Record], journal: Journal, *, retry_unknown: bool = False
+    sender: ScriptedSender, records: Sequence[Record | InvalidRecord], journal: Journal, *, retry_unknown: bool = False
 ) -> list[Outcome]:
     """Run records to their end, one at a time."""
     return [outcome async for outcome in outcomes_of(sender, records, journal, retry_unknown=retry_unknown)]
@@ -68,7 +68,7 @@ async def run(
 
 def outcomes_of(
     sender: ScriptedSender,
-    records: Sequence[Record],
+    records: Sequence[Record | InvalidRecord],
     journal: Journal,
     *,
     concurrency: int = 1,
@@ -86,7 +86,7 @@ def outcomes_of(
 
 
 async def run_once(
-    sender: ScriptedSender, records: Sequence[Record], path: Path, *, retry_unknown: bool = False
+    sender: ScriptedSender, records: Sequence[Record | InvalidRecord], path: Path, *, retry_unknown: bool = False
 ) -> list[Outcome]:
     """Open the journal, run, close it."""
     async with Journal(path) as journal:
@@ -205,6 +205,23 @@ class TestASecondRun:
         assert (again.result, again.session_id, sender.calls) == (BatchResult.UNKNOWN, None, [])
         again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
         assert (again.result, sender.operations) == (BatchResult.AUTHENTICATED, ["request_session"])
+
+    @pytest.mark.parametrize("gone", [False, True])
+    async def test_what_was_in_doubt_stays_so_when_sending_it_again_fails_before_it_is_sent(
+        self, path: Path, gone: bool
+    ) -> None:
+        """That the second request never left says nothing about the first: the next run may not send a third."""
+        if gone:
+            await self.interrupted_after_the_first_reply(path)
+            await run_once(ScriptedSender(lambda _: NotFound("no such session", status=404)), numbered(1), path)
+        else:
+            await run_once(ScriptedSender(lambda _: OutcomeUnknown("the connection was lost")), numbered(1), path)
+        unreachable = ScriptedSender(lambda _: Conflict("409", status=409))
+        again = only(await run_once(unreachable, numbered(1), path, retry_unknown=True))
+        assert (again.result, unreachable.operations) == (BatchResult.UNKNOWN, ["request_session"])
+        sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
+        assert only(await run_once(sender, numbered(1), path)).result is BatchResult.UNKNOWN
+        assert "request_session" not in sender.operations
 
     async def test_what_the_api_refused_is_sent_again(self, path: Path) -> None:
         refusing = ScriptedSender(lambda _: Conflict("409", status=409))
@@ -355,3 +372,28 @@ async def test_a_reply_with_bytes_that_are_not_text_fails_no_other_record(path: 
     sender = ScriptedSender(lambda request: odd if reference_of(request) == "2" else session())
     outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)
     assert [outcome.result for outcome in outcomes].count(BatchResult.AUTHENTICATED) == 3
+
+
+class Text(str):
+    """A subclass of `str`, as numpy, lxml and markupsafe have one."""
+
+    __slots__ = ()
+
+
+async def test_half_a_surrogate_pair_in_a_reference_fails_no_other_record(path: Path) -> None:
+    references = {1: "1", 2: "\ud800", 3: "3"}
+    records = [Record.of(line, request(reference=reference)) for line, reference in references.items()]
+    outcomes = {outcome.line: outcome for outcome in await run_once(approved(), records, path)}
+    assert [outcomes[line].result for line in (1, 2, 3)] == ["authenticated", "invalid", "authenticated"]
+    error = outcomes[2].error
+    assert error is not None
+    assert (error.path, "surrogate" in error.message) == ("$.reference", True)
+
+
+async def test_a_text_of_another_class_is_a_text(path: Path) -> None:
+    """And the record is the same one as with a plain text, so that it is not sent twice."""
+    bodies = [request(reference=of("1"), currency=of("GBP")) for of in (Text, str)]
+    outcomes = [await run_once(approved(), [Record.of(1, body)], path) for body in bodies]
+    assert [outcome.result for (outcome,) in outcomes] == [BatchResult.AUTHENTICATED] * 2
+    assert [outcome.replayed for (outcome,) in outcomes] == [False, True]
+    assert type(outcomes[0][0].reference) is str

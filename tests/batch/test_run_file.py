@@ -54,6 +54,18 @@ def outcomes(target: Path) -> list[str]:
     return [row["result"] for row in results_in(text_of(target)).values()]
 
 
+@pytest.mark.parametrize("name", ["on_outcome", "on_pause"])
+async def test_a_function_that_nobody_would_await_is_refused_before_anything_is_sent(tmp_path: Path, name: str) -> None:
+    async def store(*_: object) -> None: ...
+
+    options: dict[str, Any] = {name: store}
+    source = write_lines(tmp_path / "in.jsonl", requests(1))
+    sender = approved()
+    with pytest.raises(ConfigurationError, match=f"{name} must be a function that is not async"):
+        await run_file(sender, source, tmp_path / "out.jsonl", options=OPTIONS, **options)
+    assert sender.calls == []
+
+
 async def failing(kind: type[Exception], sender: Sender, source: Path, target: Path, *, resume: bool = False) -> str:
     """Run into an error; return its text."""
     with pytest.raises(kind) as caught:

@@ -152,8 +152,8 @@ def _modules() -> Iterator[tuple[str, Any]]:
 
 
 def _doors_of(name: str, owner: type) -> Iterator[Door]:
-    """Yield the constructor of a class and its public methods; a protocol has neither."""
-    if getattr(owner, "_is_protocol", False):
+    """Yield the constructor of a class and its public methods. Nobody calls that of a protocol or a metaclass."""
+    if getattr(owner, "_is_protocol", False) or issubclass(owner, type):
         return
     yield Door(name, owner)
     members: Sequence[tuple[str, Any]] = inspect.getmembers(owner, inspect.isroutine)

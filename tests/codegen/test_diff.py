@@ -69,6 +69,7 @@ BASE: Contract = {
                 },
                 "masks": {"mark": "personal", "_old": "personal"},
                 "echoes": {"price": "price"},
+                "former_names": {"status": "state"},
             },
             "OrderRequest": {
                 "kind": "sent",
@@ -386,6 +387,23 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
         "is gone; probably it is `color` now",
     ),
     (
+        "member-former-name",
+        [
+            (type_("OrderRequest", "members", "colour"), GONE),
+            (type_("OrderRequest", "members", "shade"), "str | UnsetType | None = None"),
+            (type_("OrderRequest", "former_names"), {"colour": "shade"}),
+            (type_("OrderRequest", "former_keys"), {"color": "shade"}),
+        ],
+        f"{SENT}.colour",
+        "is called `shade` now; the old name works until the next release, with a warning",
+    ),
+    (
+        "former-name-gone",
+        [(type_("Order", "former_names"), GONE)],
+        f"{RECEIVED}.state",
+        "has no other name any more; `status` was one for a release",
+    ),
+    (
         "member-deprecated",
         [
             (type_("Order", "members", "mark"), GONE),
@@ -530,7 +548,7 @@ def test_each_kind_of_change_is_one_finding(kind: str, changes: list[Change], pl
 def test_the_table_has_every_kind_and_every_kind_that_a_caller_must_act_on_says_how() -> None:
     assert {row[0] for row in ROWS} == KINDS.keys() - (DOCUMENTATION.keys() - {"error-status"})
     for name, kind in KINDS.items():
-        acted_on = kind.severity in {ChangeClass.SILENT, ChangeClass.BREAKING}
+        acted_on = kind.severity in {ChangeClass.SILENT, ChangeClass.BREAKING} or name == "member-former-name"
         assert bool(kind.advice) == acted_on, name
         assert not kind.advice or kind.advice.endswith("."), name
 
@@ -598,6 +616,7 @@ BREAKING = {
     "argument-renamed",
     "argument-required",
     "argument-type",
+    "former-name-gone",
     "iterator",
     "member-gone",
     "member-renamed",

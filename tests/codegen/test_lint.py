@@ -13,6 +13,7 @@ from codegen.document import NOWHERE, Object
 from codegen.lint import fix_fragments, lint
 from codegen.lint.sensitive import propose_mask, unmarked
 from tests.codegen.support import HERE, ITEM, ORDER, SCHEMAS, SHOP, write_fragments
+from tests.codegen.test_write import fill_disk, refuse
 
 REPLY = "          schema: {$ref: '../components/schemas/shop/order.yaml#/Order'}\n"
 BODY = "        schema: {$ref: '../components/schemas/shop/order.yaml#/OrderRequest'}\n"
@@ -282,6 +283,18 @@ def test_fix_that_fails_at_a_file_says_what_it_wrote_before(
     shown = capsys.readouterr()
     assert shown.out == f"corrected openapi/{ORDER}\n"
     assert shown.err == "README.md: No space left on device; nothing but the corrections was written\n"
+
+
+def test_fix_on_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_fragments(tmp_path, member("    email:\n      type: string\n      description: Where to write to.\n"))
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        fill_disk(patch, 1, refuse)
+        assert main(["lint", "--fix", "--root", str(root)]) == 2
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    assert "No space left on device; the files are as they were" in capsys.readouterr().err
 
 
 def test_a_readme_that_is_not_utf_8_is_its_own_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

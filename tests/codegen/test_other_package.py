@@ -21,9 +21,10 @@ from aiohttp import web
 from checkout_async import CheckoutClient, RetryPolicy, SecretKey, errors, runtime
 from checkout_async._core.body import strict_type
 from codegen.__main__ import main
-from codegen.compiler import compile_package
+from codegen.compiler import compile_document, compile_package
 from codegen.target import INTERFACE, parse_package
-from tests.codegen.support import HERE, INPUTS, ORDER, SCHEMAS, SHOP, write_fragments
+from tests.codegen.support import HERE, INPUTS, ITEM, ORDER, SCHEMAS, SHOP, write_fragments
+from tests.codegen.test_lint import clean
 from tests.codegen.test_query_lists import ENUM, WITH_LISTS
 from tests.codegen.test_uploads import FILES
 from tests.codegen.test_uploads import SCHEMAS as FILE_SCHEMAS
@@ -229,7 +230,7 @@ def test_what_few_apis_have_is_imported_from_the_runtime_too(tmp_path: Path, pat
 
 
 def require_runtime_alone(case: Path) -> None:
-    files = compile_package(parse_package("some.where"), case)
+    files = compile_package(parse_package("some.where"), compile_document(case))
     for path, content in files.items():
         nodes = ast.walk(ast.parse(content)) if path.endswith(".py") else ()
         for node in nodes:
@@ -258,7 +259,9 @@ def test_a_name_that_no_package_can_have_is_refused(
     [
         ["--openapi", str(FRAGMENTS)],
         ["--overlay", str(FRAGMENTS)],
-        ["lint", "--package", NAME],
+        ["diff", "--package", NAME],
+        ["compare", "--openapi", str(FRAGMENTS)],
+        ["lint", "--fix", "--openapi", str(FRAGMENTS), "--overlay", str(FRAGMENTS)],
         ["--count", "--package", NAME],
         ["--package", NAME, "--openapi", str(FRAGMENTS / "none")],
     ],
@@ -280,6 +283,88 @@ def test_check_compares_the_package_and_writes_nothing(folder: Path, capsys: pyt
     assert main([*arguments, str(folder / "elsewhere")]) == 1
     assert "+++ b/parcels_api/models/parcels.py" in capsys.readouterr().out
     assert not (folder / "elsewhere").exists()
+
+
+ASKED = "openapi/components/schemas/shop/order.yaml:6: property 'email' of OrderRequest looks sensitive"
+PRIVATE = "private/components/schemas/shop/order.yaml:3: property 'iban' of OrderRequest looks sensitive"
+EMAIL = ITEM.replace("item:", "email:")
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> list[str]:
+    """Return the options for fragments, and for an overlay of them, about which a reviewer asks."""
+    shop = {**SHOP, ORDER: SCHEMAS.replace(ITEM, EMAIL).replace("[item]", "[email]")}
+    fragments = write_fragments(tmp_path, shop) / "openapi"
+    added = tmp_path / "private" / ORDER
+    added.parent.mkdir(parents=True)
+    added.write_text("OrderRequest:\n  properties:\n    iban: {type: string, description: Of the account.}\n")
+    return ["--openapi", str(fragments), "--overlay", str(tmp_path / "private")]
+
+
+@pytest.mark.parametrize("named", [["--package", NAME], []], ids=["with a name", "without a name"])
+def test_lint_asks_about_the_fragments_of_another_package(
+    asking: list[str], named: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["lint", *named, *asking[:2]]) == 1
+    found = capsys.readouterr().err
+    assert ASKED in found
+    assert PRIVATE not in found
+    assert main(["lint", *named, *asking]) == 1
+    found = capsys.readouterr().err
+    assert ASKED in found
+    assert PRIVATE in found
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_lint_corrects_the_fragments_of_another_package(asking: list[str], tmp_path: Path) -> None:
+    main(["lint", "--fix", *asking[:2]])
+    assert EMAIL + "      x-sensitive: personal\n" in (tmp_path / "openapi" / ORDER).read_text()
+
+
+def test_lint_asks_about_an_overlay_of_the_installed_fragments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    added = tmp_path / "private" / "components" / "schemas" / "payments" / "action_request.yaml"
+    added.parent.mkdir(parents=True)
+    added.write_text("VoidRequest:\n  properties:\n    iban: {description: Of the account., type: string}\n")
+    assert main(["lint", "--overlay", str(tmp_path / "private")]) == 1
+    place = "private/components/schemas/payments/action_request.yaml:3: "
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.startswith(place) for line in lines] == [True, True, False]
+    assert "looks sensitive" in lines[0]
+    assert "the keywords of a schema stand in this order: type, description" in lines[1]
+
+
+def test_generation_says_what_lint_would_and_writes_all_the_same(
+    asking: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "output"
+    assert main(["--package", NAME, *asking, "--output", str(output)]) == 0
+    found = capsys.readouterr().err
+    assert ASKED in found
+    assert PRIVATE in found
+    assert "the package is written" in found
+    assert (output / NAME / "__init__.py").exists()
+
+
+def test_generation_of_fragments_about_which_nobody_asks_says_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(
+            [
+                "--package",
+                NAME,
+                "--openapi",
+                str(write_fragments(tmp_path, clean()) / "openapi"),
+                "--output",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.slow

@@ -74,7 +74,8 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
 
 def compiled(root: Path, overlay: Mapping[str, str]) -> dict[str, str]:
     write_fragments(root, SHOP)
-    found = compile_package(parse_package("mylib"), root / "openapi", write(root / "private", overlay))
+    document = compile_document(root / "openapi", write(root / "private", overlay))
+    found = compile_package(parse_package("mylib"), document)
     return {path.removeprefix("mylib/"): content.decode() for path, content in found.items()}
 
 

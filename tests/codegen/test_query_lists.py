@@ -127,6 +127,7 @@ async def test_what_is_no_list_is_refused_before_anything_is_sent(
         with pytest.raises(errors.InvalidRequest, match=expected) as caught:
             await queries(operations, {**call, "validate": level})
         assert caught.value.path == next(iter(call))
+        assert f"{caught.value.path} {caught.value.reason}".startswith(expected)
 
 
 @pytest.mark.parametrize(

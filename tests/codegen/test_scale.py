@@ -6,12 +6,15 @@ import cProfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from codegen.compiler import compile_document
 from codegen.emit_models import split_module
 from codegen.passes import run_passes
+from codegen.trial import try_types
 from tests.codegen.support import ORDER, SCHEMAS, SHOP, write_fragments
 
 FEW, MANY = 20, 200
@@ -56,4 +59,17 @@ def test_a_class_costs_the_same_to_split_off_a_large_module() -> None:
 @pytest.mark.costly
 def test_a_schema_costs_the_same_to_check_in_a_large_document(tmp_path: Path) -> None:
     few, many = (calls(partial(prepare, specification(tmp_path / f"{count}", count))) for count in (FEW, MANY))
+    assert many / MANY <= 1.2 * few / FEW
+
+
+def chain(count: int) -> list[Any]:
+    """Return classes each of which refers to the one before."""
+    made: list[Any] = [int]
+    for number in range(count):
+        made.append(msgspec.defstruct(f"C{number}", [("member", made[-1] | None, None)]))
+    return made
+
+
+def test_a_type_costs_the_same_to_try_among_many() -> None:
+    few, many = (calls(partial(try_types, chain(count))) for count in (FEW, MANY))
     assert many / MANY <= 1.2 * few / FEW

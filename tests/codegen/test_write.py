@@ -15,7 +15,7 @@ from codegen.write import DOCS, GENERATED, MANIFEST, diff_tree, existing_files, 
 
 OLD = {f"{GENERATED}/a.py": b"old", f"{GENERATED}/models/b.py": b"old", MANIFEST: b"old", DOCS: b"old"}
 NEW = {f"{GENERATED}/a.py": b"new", f"{GENERATED}/models/c.py": b"new", MANIFEST: b"new", DOCS: b"new"}
-STEPS = ("mkdir", "write_bytes", "rename", "replace")
+STEPS = ("mkdir", "open", "write_bytes", "rename", "replace")
 
 
 def fail_at(patch: pytest.MonkeyPatch, step: int, die: Callable[[], object]) -> None:
@@ -24,6 +24,8 @@ def fail_at(patch: pytest.MonkeyPatch, step: int, die: Callable[[], object]) -> 
 
     def wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(self: Path, *arguments: Any, **options: Any) -> Any:
+            if name == "open" and not is_for_writing(*arguments, **options):
+                return function(self, *arguments, **options)
             begun.append(name)
             if len(begun) == step:
                 die()
@@ -33,6 +35,43 @@ def fail_at(patch: pytest.MonkeyPatch, step: int, die: Callable[[], object]) -> 
 
     for name in STEPS:
         patch.setattr(Path, name, wrapped(name, getattr(Path, name)))
+
+
+def is_for_writing(mode: str = "r", *_: object, **__: object) -> bool:
+    return "w" in mode
+
+
+def fill_disk(patch: pytest.MonkeyPatch, written: int, die: Callable[[], object]) -> None:
+    """Make each write fail in the middle, from the given one on."""
+    begun: list[Path] = []
+    open_file: Callable[..., Any] = Path.open
+
+    def run(self: Path, *arguments: Any, **options: Any) -> Any:
+        file = open_file(self, *arguments, **options)
+        if not is_for_writing(*arguments, **options):
+            return file
+        begun.append(self)
+        return file if len(begun) < written else _Full(file, die)
+
+    patch.setattr(Path, "open", run)
+
+
+class _Full:
+    """A file on a disk that has room for a half of what is written."""
+
+    def __init__(self, file: Any, die: Callable[[], object]) -> None:
+        self._file, self._die = file, die
+
+    def __enter__(self) -> _Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, content: Any) -> None:
+        self._file.write(content[: len(content) // 2])
+        self._file.flush()
+        self._die()
 
 
 def refuse() -> None:

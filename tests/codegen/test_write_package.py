@@ -12,9 +12,9 @@ import pytest
 
 from codegen.__main__ import main
 from codegen.target import parse_package
-from codegen.write_package import MANIFEST_NAME, InTheWay, diff_package, package_manifest, write_package
+from codegen.write_package import MANIFEST_NAME, InTheWay, NotRestored, diff_package, package_manifest, write_package
 from tests.codegen.support import HERE
-from tests.codegen.test_write import fail_at, refuse
+from tests.codegen.test_write import fail_at, fill_disk, refuse
 
 TARGET = parse_package("shop.api")
 MANIFEST = f"shop/api/{MANIFEST_NAME}"
@@ -181,13 +181,10 @@ class Killed(BaseException):
     """Stands for a kill: nothing of the run goes on after it."""
 
 
-@pytest.mark.parametrize("step", range(1, 12))
+@pytest.mark.parametrize("step", range(1, 15))
 def test_the_next_run_finishes_one_that_was_killed_at_any_step(
     output: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die() -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
         fail_at(patch, step, die)
         patch.setattr("codegen.write_package._Undo.__exit__", do_nothing)
@@ -199,28 +196,89 @@ def test_the_next_run_finishes_one_that_was_killed_at_any_step(
     assert left == {**THEIRS, **later}
 
 
+def die() -> None:
+    raise Killed
+
+
 @pytest.mark.parametrize("written", range(1, 5))
 def test_the_next_run_finishes_one_that_was_killed_within_a_file(
     output: Path, written: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[Path] = []
-    write = Path.write_bytes
-
-    def write_a_half(self: Path, content: bytes) -> int:
-        begun.append(self)
-        if len(begun) < written:
-            return write(self, content)
-        write(self, content[: len(content) // 2])
-        raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_a_half)
+        fill_disk(patch, written, die)
         patch.setattr("codegen.write_package._Undo.__exit__", do_nothing)
         with pytest.raises(Killed):
             write_package(output, NEW, TARGET)
     write_package(output, NEW, TARGET)
     left = {name: content for name, content in tree(output).items() if not name.startswith(".codegen-")}
     assert left == {**THEIRS, **NEW}
+
+
+def test_a_disk_that_is_full_from_any_write_on_leaves_every_file_as_it_was(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is still full while files are put back."""
+    before, written, failed = tree(output), 0, True
+    while failed:
+        written += 1
+        with monkeypatch.context() as patch:
+            fill_disk(patch, written, refuse)
+            try:
+                write_package(output, NEW, TARGET)
+                failed = False
+            except OSError as error:
+                assert tree(output) == before
+                assert str(error.filename).startswith(str(output))
+    assert written > 5
+    assert tree(output) == {**THEIRS, **NEW}
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_a_disk_that_is_full_and_refuses_a_folder_after_files_were_replaced(
+    output: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written any more when files have begun to take the places of others: only names change."""
+    before, replaced = tree(output), 0
+    replace = Path.replace
+
+    def run(self: Path, target: Path) -> Path:
+        nonlocal replaced
+        replaced += 1
+        if replaced == step:
+            fill_disk(monkeypatch, 1, refuse)
+            refuse()
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", run)
+        with pytest.raises(OSError, match="No space left"):
+            write_package(output, NEW, TARGET)
+    assert tree(output) == before
+
+
+def test_a_file_that_cannot_be_put_back_is_named_and_kept_and_the_next_run_finishes(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, replaced = Path.replace, list[Path]()
+
+    def run(self: Path, target: Path) -> Path:
+        replaced.append(target)
+        if len(replaced) >= 4:
+            refuse()
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", run)
+        with pytest.raises(NotRestored) as failed:
+            write_package(output, NEW, TARGET)
+    lines = str(failed.value).splitlines()
+    assert [line.partition(" was not put back; its old content is in ")[0] for line in lines] == [
+        str(output / name) for name in ("shop/api/models/b.py", "shop/api/a.py", MANIFEST)
+    ]
+    kept = lines[1].partition("its old content is in ")[2].partition(": No space left")[0]
+    assert Path(kept).read_bytes() == OLD["shop/api/a.py"]
+    write_package(output, NEW, TARGET)
+    assert {name: each for name, each in tree(output).items() if not name.startswith(".codegen-")} == {**THEIRS, **NEW}
 
 
 def test_the_command_says_which_file_is_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

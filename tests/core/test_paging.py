@@ -103,6 +103,17 @@ async def test_positions_end_after_ten_pages_without_a_new_item() -> None:
     assert server.requests == 1 + 10
 
 
+async def test_without_a_total_positions_end_at_the_first_page_without_a_new_item() -> None:
+    requests: list[int] = []
+
+    async def repeating(position: int) -> Page[str]:
+        requests.append(position)
+        return Page(["a", "b"], ["a", "b"])
+
+    assert [item async for item in by_position(repeating, start=0, max_items=None)] == ["a", "b"]
+    assert requests == [0, 2]
+
+
 async def test_links_end_at_the_first_page_without_a_new_item() -> None:
     server = Repeater()
     assert [item async for item in by_link(server.page, server.page, max_items=None)] == ["a", "b"]

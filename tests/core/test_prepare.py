@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -15,7 +16,15 @@ from msgspec import structs
 
 from checkout_async._core.model import RequestModel
 from checkout_async._core.prepare import prepare, user_agent
-from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, HttpRequest, Parameter
+from checkout_async._core.wire import (
+    ApiRequest,
+    BodyFormat,
+    CallOptions,
+    HttpRequest,
+    Parameter,
+    list_parameter,
+    optional_parameter,
+)
 from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Link, Order, Payout
@@ -437,3 +446,48 @@ def test_an_invalid_request_names_the_body_and_the_parameter() -> None:
     assert (caught.value.argument, caught.value.path) == ("shop", "shop")
     copied = pickle.loads(pickle.dumps(caught.value))
     assert copied.argument == "shop"
+
+
+ODD = [math.nan, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("level", get_args(Validation))
+@pytest.mark.parametrize("number", ODD, ids=str)
+@pytest.mark.parametrize("where", ["path", "query", "headers"])
+def test_a_number_that_is_not_finite_is_no_parameter(where: str, number: float, level: Validation) -> None:
+    parameters = optional_parameter("the-amount", number, argument="amount", minimum=1)
+    with pytest.raises(InvalidRequest, match="amount must be a finite number") as caught:
+        prepared(structs.replace(place_order(), **{where: parameters}), validate=level)
+    assert (caught.value.argument, caught.value.reason) == ("amount", "must be a finite number")
+
+
+@pytest.mark.parametrize("level", get_args(Validation))
+@pytest.mark.parametrize("number", ODD, ids=str)
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_list_in_the_query_has_finite_numbers_only(number: float, joined: bool, level: Validation) -> None:
+    query = list_parameter("amounts", iter([1, number]), joined=joined)
+    with pytest.raises(InvalidRequest, match="amounts must be a finite number") as caught:
+        prepared(structs.replace(place_order(), query=query), validate=level)
+    assert caught.value.argument == "amounts"
+
+
+@pytest.mark.parametrize("level", get_args(Validation))
+@pytest.mark.parametrize("number", ODD, ids=str)
+def test_no_json_has_a_number_that_is_not_finite(number: float, level: Validation) -> None:
+    for body, extra, argument in (
+        ({**BODY, "amount": number}, None, "body"),
+        ({**BODY, "metadata": {"a": [{"b": number}]}}, None, "body"),
+        (BODY, {"note": [number]}, "extra_body"),
+    ):
+        with pytest.raises(InvalidRequest, match="must be a finite number") as caught:
+            prepared(structs.replace(place_order(extra_body=extra), body=body), validate=level)
+        assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("level", get_args(Validation))
+@pytest.mark.parametrize("name", [5, None, b"purpose", ("a",)], ids=repr)
+def test_the_members_of_a_form_with_files_have_texts_for_names(name: object, level: Validation) -> None:
+    upload = replace(PLACE_ORDER, body_format=BodyFormat.MULTIPART)
+    request = structs.replace(place_order(), operation=upload, body={name: "x"})
+    with pytest.raises(InvalidRequest, match="the names of the members must be texts"):
+        prepared(request, validate=level)

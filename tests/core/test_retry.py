@@ -11,8 +11,11 @@ from checkout_async._core.response import error_class
 from checkout_async._core.wire import Idempotency, Operation
 from checkout_async.config import RetryPolicy
 from checkout_async.errors import (
+    AuthenticationFailed,
     CheckoutError,
+    ClientClosed,
     ConnectFailed,
+    IncompatibleVersion,
     InvalidRequest,
     OutcomeUnknown,
     TransportError,
@@ -141,10 +144,15 @@ ADVICE = {
 
 
 def final(
-    failure: CheckoutError, idempotency: Idempotency, *, may_have_been_done: bool = False, note: str = ""
+    failure: CheckoutError,
+    idempotency: Idempotency,
+    *,
+    may_have_been_done: bool = False,
+    was_refused: bool = False,
+    note: str = "",
 ) -> CheckoutError:
     operation = Operation[None](name="pay", method="POST", path="/pay", idempotency=idempotency, responses={200: None})
-    return final_error(operation, failure, 3, may_have_been_done=may_have_been_done, note=note)
+    return final_error(operation, failure, 3, may_have_been_done=may_have_been_done, was_refused=was_refused, note=note)
 
 
 @pytest.mark.parametrize("idempotency", list(Idempotency))
@@ -194,6 +202,49 @@ def test_an_error_of_the_api_has_the_advice_only_if_it_leaves_the_outcome_open(c
 def test_a_read_has_done_nothing_however_it_ends(failure: CheckoutError) -> None:
     assert failure.may_have_been_done
     assert not final(failure, SAFE, may_have_been_done=True).may_have_been_done
+
+
+UNSENT = [ConnectFailed, ClientClosed, IncompatibleVersion]
+
+
+@pytest.mark.parametrize("idempotency", list(Idempotency))
+@pytest.mark.parametrize("kind", UNSENT)
+def test_a_call_that_may_have_arrived_never_ends_with_an_error_that_says_that_nothing_was_sent(
+    kind: type[CheckoutError], idempotency: Idempotency
+) -> None:
+    failure = kind("nothing was sent")
+    error = final(failure, idempotency, may_have_been_done=True)
+    assert isinstance(error, OutcomeUnknown)
+    assert error.may_have_been_done == (idempotency is not SAFE)
+    assert "an earlier attempt may have been carried out; the last one ended with: nothing was sent" in str(error)
+    assert str(error).endswith(ADVICE[idempotency])
+    assert error.__cause__ is failure
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [status(404), UnexpectedResponse("odd", status=302), AuthenticationFailed("no")],
+    ids=["404", "302", "no credentials"],
+)
+def test_what_a_read_is_answered_in_the_end_is_its_result(failure: CheckoutError) -> None:
+    assert final(failure, SAFE, may_have_been_done=True) is failure
+
+
+@pytest.mark.parametrize("kind", UNSENT)
+def test_a_call_that_was_refused_before_says_so(kind: type[CheckoutError]) -> None:
+    error = final(kind("nothing was sent"), KEY, was_refused=True)
+    assert isinstance(error, kind)
+    assert not error.may_have_been_done
+    assert "the API refused an earlier request; the last one ended with: nothing was sent" in str(error)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [status(429), OutcomeUnknown("x"), AuthenticationFailed("no")],
+    ids=["429", "no reply", "no credentials"],
+)
+def test_a_refusal_is_mentioned_only_where_the_failure_says_that_nothing_was_sent(failure: CheckoutError) -> None:
+    assert "refused an earlier" not in str(final(failure, KEY, was_refused=True))
 
 
 def test_a_rate_limit_is_no_doubt_unless_the_api_may_know_the_key() -> None:

@@ -19,11 +19,13 @@ import pytest
 
 from checkout_async import processes
 from checkout_async.clock import Clock
+from checkout_async.config import Limits
 from checkout_async.errors import ConfigurationError, MissingExtra, WrongProcess
 from checkout_async.limits import rate_limiter as module
 from checkout_async.limits import slots
-from checkout_async.limits.limiter import Throttle
+from checkout_async.limits.limiter import Limiter, Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
+from tests.commands import PATIENCE
 
 pytestmark = pytest.mark.services
 
@@ -198,6 +200,23 @@ def test_if_the_clock_of_redis_is_set_back_the_line_begins_anew(line: Line) -> N
     assert [line.ask(0.0) for _ in range(5)] == [(True, 0.0), (True, 0.1), (True, 0.2), (False, 0.05), (False, 0.15)]
 
 
+def test_a_rate_that_nobody_has_stated_for_a_minute_no_longer_counts(redis_url: str) -> None:
+    with Line(redis_url, 50.0) as fast, Line(redis_url, 0.5) as slow:
+        fast.ask(0.0)
+        assert [slow.ask(at) for at in (0.1, 30.0, 59.0)] == [(True, 0.0)] * 3
+        assert fast.ask(59.5) == (True, 0.0)
+        assert [slow.ask(at) for at in (119.0, 119.1, 120.0)] == [(True, 0.0), (True, 0.0), (False, 0.82)]
+        assert fast.ask(120.1) == (True, 0.0), "its own rate counts from its first request"
+
+
+def test_the_line_becomes_shorter_when_a_higher_rate_is_stated(redis_url: str) -> None:
+    with Line(redis_url, 50.0) as fast, Line(redis_url, 0.5) as slow:
+        assert [slow.ask(0.0)[1] for _ in range(4)] == [0.0, 1.75, 3.75, 5.75]
+        waits = [wait for has_slot, wait in (fast.ask(0.0) for _ in range(20)) if not has_slot]
+        assert min(waits) >= 0.025
+        assert max(waits) < 0.25
+
+
 def test_redis_keeps_what_is_needed_and_no_longer(line: Line) -> None:
     line.ask(0.0)
     assert 59 < line.expires() <= 60.1
@@ -227,6 +246,22 @@ async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
     now = 1002.0
     assert await one.acquire("writes", 10.0) == 2.0
     assert asked == [0, 0, 1]
+
+
+async def test_each_client_that_shares_a_limiter_has_its_own_place_in_the_line(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def place_then_slot(keys: list[str], args: list[int]) -> tuple[int, int]:
+        asked.append(args[2])
+        return args[2], (1 - args[2]) * 50_000  # a slot if it comes from the line
+
+    monkeypatch.setattr(one, "_take_a_slot", place_then_slot)
+    clients = [Limiter(Limits(), Clock(), one) for _ in range(3)]
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(client.throttle("POST").acquire() for client in clients))
+    assert asked == [0, 0, 0, 1, 1, 1]
 
 
 async def test_the_slot_of_a_cancelled_request_is_that_of_the_next_one(
@@ -268,7 +303,8 @@ WORKER = """
 import asyncio, sys
 from functools import partial
 from checkout_async.clock import Clock
-from checkout_async.limits.limiter import Throttle
+from checkout_async.config import Limits
+from checkout_async.limits.limiter import Limiter, Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
 
 async def work(url, port, rate, number):

@@ -165,6 +165,14 @@ def test_the_names_are_those_of_the_page() -> None:
             "CheckoutSdk.builder().oauth().client_credentials(client_id='i', client_secret='s')" + OPTIONS,
             "CheckoutClient(OAuthCredentials('i', 's', scopes=[\"gateway\"]), environment=\"sandbox\", subdomain='x')",
         ),
+        (
+            "CheckoutSdk.builder().oauth().client_credentials(client_secret='s', client_id='i')" + OPTIONS,
+            "CheckoutClient(OAuthCredentials('i', 's', scopes=[\"gateway\"]), environment=\"sandbox\", subdomain='x')",
+        ),
+        (
+            "CheckoutSdk.builder().oauth().client_credentials(*both)" + OPTIONS,
+            'CheckoutClient(OAuthCredentials(*both, scopes=["gateway"]), environment="sandbox", subdomain=\'x\')',
+        ),
     ],
 )
 def test_a_client_is_made(chain: str, expected: str) -> None:
@@ -195,12 +203,38 @@ def test_a_client_is_made(chain: str, expected: str) -> None:
         ("from x import api\napi.payments.void_payment(p)\n", 2, "inside an async function"),
         ("def f(api):\n    return api.payments.void_payment(p)\n", 2, "make the function f async"),
         ("api.payments.get_payments_list(query)\n", 1, "iterate_payments"),
+        ("async def f(api):\n    pool.submit(api.payments.void_payment, p)\n", 2, "await what a call of void_payment"),
+        ("async def f(api):\n    g(lambda: api.payments.void_payment(p))\n", 2, "a lambda cannot await void_payment"),
+        ("from checkout_sdk.common.enums import Currency\nc = Currency[name]\n", 2, "Currency is a text here"),
+        ("import checkout_sdk.exception\n", 1, "names of this module are left"),
+        ("from checkout_sdk import exception\n", 1, "names of this module are left"),
+        ("from checkout_sdk.payments import payments as p\n", 1, "names of this module are left"),
+        ("from checkout_sdk.exception import *\n", 1, "names of this module are left"),
     ],
 )
 def test_what_is_left_is_listed_with_its_line(source: str, line: int, text: str) -> None:
     (left,) = rewrite(source)[1]
     assert left[0] == line
     assert text in left[1]
+
+
+def test_a_lambda_is_python_afterwards_and_a_method_that_is_passed_on_has_its_new_name() -> None:
+    source = (
+        "async def f(api):\n    x = [lambda: api.payments.void_payment(p), map(api.payments.get_payment_details, y)]\n"
+    )
+    code, _ = rewrite(source)
+    compile(code, "shop.py", "exec")
+    assert "map(api.payments.get_payment, y)" in code
+
+
+def test_a_member_of_an_enum_that_is_a_text_here_has_no_value_and_what_is_still_used_is_still_imported() -> None:
+    code, _ = rewrite(
+        "from checkout_sdk.common.enums import Country, Currency\n"
+        "texts = [Currency.GBP.value, Country.GB.name, Country.FR]\nall_of_them = list(Currency)\n"
+    )
+    assert 'texts = ["GBP", "GB", "FR"]' in code
+    assert "from checkout_sdk.common.enums import Country, Currency\n" in code
+    assert only("from checkout_sdk.common.enums import Country\nx = Country.GB.value\n") == 'x = "GB"\n'
 
 
 def test_a_comment_between_assignments_is_kept() -> None:

@@ -13,9 +13,11 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -144,25 +146,43 @@ def test_celery(simulator: Running) -> None:
     assert simulator.count("request_payment") == 2
 
 
+@pytest.mark.usefixtures("simulator")
+def test_celery_discards_a_task_before_its_key_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = load("tasks").app
+    monkeypatch.setattr(app.conf, "broker_url", "memory://")
+    load("tasks").pay.apply_async(args=[ORDER, "key-of-the-shop"])
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("celery").get(timeout=10)
+    left = datetime.fromisoformat(message.headers["expires"]) - datetime.now(UTC)
+    assert timedelta(0) < left < timedelta(hours=23)
+
+
 def test_arq(simulator: Running) -> None:
     """Play arq's part, since its version of redis-py excludes the one of the extra `redis`: `make try-arq` is real."""
     settings = load("worker").WorkerSettings
 
     async def work() -> set[str]:
-        context: dict[str, object] = {}
+        context: dict[str, object] = {"enqueue_time": datetime.now(UTC)}
         await settings.on_startup(context)
         (job,) = settings.functions
         paid = {await job(context, ORDER, "key-of-the-queue") for _ in range(2)}
+        with pytest.raises(RuntimeError, match="too late"):
+            await job(context | {"enqueue_time": datetime.now(UTC) - timedelta(days=1)}, ORDER, "key-of-the-queue")
         await settings.on_shutdown(context)
         return paid
 
     assert len(asyncio.run(work())) == 1, "both runs sent the same key, so there is one payment"
     assert simulator.count("request_access_token") == 1
+    assert simulator.count("request_payment") == 2
 
 
 def test_a_process_for_each_job(simulator: Running) -> None:
-    ids = {fork(partial(load("jobs").pay, ORDER, f"key-{number}"), count=1)[0] for number in range(3)}
+    pay = load("jobs").pay
+    ids = {fork(partial(pay, ORDER, f"key-{number}", time.time()), count=1)[0] for number in range(3)}
     assert len(ids) == 3
+    with pytest.raises(RuntimeError, match="too late"):
+        pay(ORDER, "key-0", time.time() - 24 * 3600)
+    assert simulator.count("request_payment") == 3
     assert simulator.count("request_access_token") == 1, "the store shared the token"
 
 

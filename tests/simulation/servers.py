@@ -58,6 +58,7 @@ class Server:
         self.is_up = asyncio.Event()
         self._received = asyncio.Event()
         self._unanswered: list[Any] = []
+        self._connections: set[asyncio.Task[Any] | None] = set()
 
     @property
     def host(self) -> simloom.Host:
@@ -83,6 +84,20 @@ class Server:
         self.is_up.clear()
         self.host.crash()
         self.starts += 1
+
+    async def listen(self, handle: Handler, port: int) -> asyncio.Server:
+        """Start to serve connections. `handle` serves one of them, in a task of its own."""
+
+        # asyncio lets go of the task when the connection has ended. If it then still waits for a reply of another
+        # server that has died silently, nothing else would refer to it, and it would be destroyed as garbage.
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._connections.add(task := asyncio.current_task())
+            try:
+                await handle(reader, writer)
+            finally:
+                self._connections.discard(task)
+
+        return await asyncio.start_server(serve, ADDRESS, port)
 
     def receive(self) -> None:
         """Note that a request has arrived."""
@@ -164,8 +179,11 @@ def start_servers(universe: Universe, stop: asyncio.Event) -> None:
     async def serve_tokens(server: Server) -> None:
         await asyncio.gather(
             sandbox.serve(token_endpoint.BACKEND_PORT, stop, server.receive),
-            _serve(tokens.handle, token_endpoint.PORT, stop),
+            _serve(server, tokens.handle, token_endpoint.PORT, stop),
         )
+
+    async def serve_redis(server: Server) -> None:
+        await _serve(server, database.handle, redis.PORT, stop)
 
     def keep_redis_quick() -> None:
         # Not slowed down by the weather: a permit that is a second on its way is used a second late.
@@ -174,13 +192,13 @@ def start_servers(universe: Universe, stop: asyncio.Event) -> None:
 
     add = universe.servers.add
     add("api", API_PORT, lambda server: sandbox.serve(API_PORT, stop, server.receive))
-    edge.received = add("edge", PORT, lambda _: _serve(edge.handle, PORT, stop)).receive
+    edge.received = add("edge", PORT, lambda server: _serve(server, edge.handle, PORT, stop)).receive
     tokens.received = add("tokens", token_endpoint.PORT, serve_tokens).receive
-    on_redis = add("redis", redis.PORT, lambda _: _serve(database.handle, redis.PORT, stop), keep_redis_quick)
+    on_redis = add("redis", redis.PORT, serve_redis, keep_redis_quick)
     database.received = on_redis.receive
 
 
-async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:
-    server = await asyncio.start_server(handle, ADDRESS, port)
+async def _serve(server: Server, handle: Handler, port: int, stop: asyncio.Event) -> None:
+    listening = await server.listen(handle, port)
     await stop.wait()
-    server.close()
+    listening.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from typing import Any
@@ -19,13 +20,13 @@ from tests.simulation.servers import Server, Servers
 PORT = 7000
 
 
-async def echo(_server: Server) -> None:
+async def echo(server: Server) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
             while data := await reader.read(100):
                 writer.write(data)
 
-    await asyncio.start_server(handle, ADDRESS, PORT)
+    await server.listen(handle, PORT)
     await asyncio.sleep(3600)
 
 
@@ -110,5 +111,32 @@ def test_what_a_dead_server_had_begun_is_never_ended() -> None:
         server.start()
         await asyncio.sleep(6)
         assert done == ["done"]
+
+    simloom.run(live, seed=1, virtual_time=True)
+
+
+def test_a_server_that_waits_for_a_silently_dead_one_is_not_destroyed_when_its_client_goes() -> None:
+    async def forward(server: Server) -> None:
+        async def handle(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            reader, writer = await asyncio.open_connection(ADDRESS, PORT)
+            with closing(writer):
+                await reader.read(100)
+
+        await server.listen(handle, PORT + 1)
+        await asyncio.sleep(3600)
+
+    async def live(world: Any) -> None:
+        servers = Servers(world)
+        servers.add("gateway", PORT + 1, forward)
+        backend = servers.add("server", PORT, echo)
+        await asyncio.sleep(1)
+        _, writer = await asyncio.open_connection(ADDRESS, PORT + 1)
+        await asyncio.sleep(1)
+        backend.crash(is_silent=True)
+        writer.close()
+        await asyncio.sleep(1)
+        world.net.reset_connections(None, servers["gateway"].host)
+        await asyncio.sleep(1)
+        gc.collect()
 
     simloom.run(live, seed=1, virtual_time=True)

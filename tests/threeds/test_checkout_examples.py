@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
@@ -17,7 +18,7 @@ from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, amount
 from checkout_async.testing import ThreadedSandbox
 from examples import aiohttp_checkout, starlette_checkout
-from tests.threeds.support import Html
+from tests.threeds.support import Html, skip_waits
 
 VALUES = {"language": "en-GB", "screenHeight": 1080, "screenWidth": 1920, "timezoneOffset": 0}
 
@@ -108,21 +109,40 @@ def ordered(browser: Browser) -> tuple[str, Html]:
     return shown.path, html
 
 
-def test_a_cardholder_is_fingerprinted_challenged_and_pays_once(
-    browser: Browser, checkout_sandbox: ThreadedSandbox
-) -> None:
+def passed(browser: Browser, sandbox: ThreadedSandbox) -> str:
+    """Order, and pass the challenge; return the path of the order."""
     path, waiting = ordered(browser)
     assert browser.post(f"{path}/method", notified(waiting)).status == 200
     challenge = Html(browser.get(path).text)
     assert set(challenge.fields) == {"creq"}
-    (session_id,) = checkout_sandbox.sessions
-    back = checkout_sandbox.cardholder.complete_challenge(session_id)
+    (session_id,) = sandbox.sessions
+    back = sandbox.cardholder.complete_challenge(session_id)
     assert back.notification_url == f"https://shop.example{path}/challenge"
     onward = browser.post(f"{path}/challenge", {"cres": back.cres})
     assert Html(onward.text).only("script")["data-to"] == path
+    return path
+
+
+def test_a_cardholder_is_fingerprinted_challenged_and_pays_once(
+    browser: Browser, checkout_sandbox: ThreadedSandbox
+) -> None:
+    path = passed(browser, checkout_sandbox)
     assert [browser.get(path).text for _ in range(2)] == ["Thank you."] * 2
     assert len(checkout_sandbox.payments) == 1
+    (session_id,) = checkout_sandbox.sessions
     assert checkout_sandbox.sessions[session_id].channel_data["user_agent"]
+
+
+def test_a_page_that_is_restored_the_next_day_does_not_pay_again(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = passed(browser, checkout_sandbox)
+    assert browser.get(path).text == "Thank you."
+    for module in (aiohttp_checkout, starlette_checkout):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=checkout_sandbox.clock.now), raising=False)
+    checkout_sandbox.advance(25 * 3600)  # the key of the payment has expired
+    assert browser.get(path).status == 404
+    assert len(checkout_sandbox.payments) == 1
 
 
 def test_forgeries_and_guesses_are_refused(browser: Browser) -> None:
@@ -133,6 +153,44 @@ def test_forgeries_and_guesses_are_refused(browser: Browser) -> None:
     assert "threeDSMethodData" in Html(browser.get(path).text).fields
     assert browser.get("/3ds/guessed").status == 404
     assert browser.post("/3ds/guessed/method", {"threeDSMethodData": "x"}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind"),
+    [
+        ("/method", b"&".join([b"a=b"] * 21), "application/x-www-form-urlencoded"),
+        ("/challenge", b"\xff\xfe=%ff", "application/x-www-form-urlencoded"),
+        ("/challenge", b"no part", "multipart/form-data; boundary=B"),
+    ],
+    ids=["many fields", "not text", "no part"],
+)
+def test_what_is_no_form_is_refused(browser: Browser, path: str, content: bytes, kind: str) -> None:
+    order, _ = ordered(browser)
+    assert browser.post(f"{order}{path}", content, {"Content-Type": kind}).status == 400
+
+
+@pytest.mark.parametrize(("values", "agent"), [("{x", "Mozilla/5.0"), ("", "")], ids=["no JSON", "no browser"])
+def test_no_session_is_made_for_what_no_browser_sends(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, values: str, agent: str
+) -> None:
+    assert browser.post("/pay", {"threeds_browser": values}, {"User-Agent": agent}).status == 400
+    assert len(checkout_sandbox.sessions) == 0
+
+
+def test_no_other_card_is_asked_for_while_the_bank_has_not_decided(
+    browser: Browser, checkout_sandbox: ThreadedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_waits(monkeypatch)
+    path, waiting = ordered(browser)
+    browser.post(f"{path}/method", notified(waiting))
+    failed = threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403"})
+    assert browser.post(f"{path}/challenge", {"cres": failed}).status == 200
+    undecided = browser.get(path)
+    assert undecided.text == "Your bank has not decided yet."
+    assert undecided.headers["Refresh"]
+    (session_id,) = checkout_sandbox.sessions
+    checkout_sandbox.cardholder.complete_challenge(session_id)
+    assert browser.get(path).text == "Thank you."
 
 
 def test_a_webhook_counts_with_its_signature_only(browser: Browser, events: list[webhooks.WebhookEvent]) -> None:

@@ -181,7 +181,7 @@ class TestExchange:
             sending = asyncio.ensure_future(resumed_late(transport.send(request(server.url, "GET", None), Timeouts())))
             await arrived.wait()
             await transport.aclose()
-            with pytest.raises(OutcomeUnknown, match="closed the connection"):
+            with pytest.raises(OutcomeUnknown, match="the client was closed"):
                 await sending
         assert len(server.requests) == 1
 

@@ -170,13 +170,17 @@ async def test_an_interruption_that_had_no_effect_is_taken_back() -> None:
     deadlines.close()
 
 
-async def test_closing_stops_the_timer_once_the_last_exchange_ended(transport: AiohttpTransport) -> None:
+async def test_closing_ends_the_exchanges_in_progress_and_stops_the_timer() -> None:
     deadlines = Deadlines(asyncio.get_running_loop())
     deadline = deadlines.start(30.0)
     deadlines.close()
-    assert deadlines._timer is not None, "an exchange in progress keeps its deadline"
-    deadlines.stop(deadline)
     assert deadlines._timer is None
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    assert deadline.undo(), "the task goes on"
+    deadlines.stop(deadline)
+    deadlines.close()  # it has ended
+    await asyncio.sleep(0)
 
 
 def test_a_request_needs_a_task() -> None:

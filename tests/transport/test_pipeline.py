@@ -361,6 +361,16 @@ class TestDeadline:
         await wired.call(timeout=10)
         assert [(limit.attempt, limit.connect) for limit in wired.script.timeouts] == [(10, 5), (1.0, 1.0)]
 
+    async def test_what_before_send_takes_moves_the_deadline_by_as_much(self) -> None:
+        wired = Wired(8.0, UNSENT, OK)
+        wired.time.time = 1000.0
+
+        async def before() -> None:
+            wired.time.time += 100
+
+        await wired.call(timeout=10, before_send=before)
+        assert [limit.attempt for limit in wired.script.timeouts] == [10, 1.0]
+
     async def test_a_wait_that_does_not_fit_is_not_begun(self) -> None:
         wired = Wired(9.5, UNSENT)
         error = await wired.failure(timeout=10)

@@ -11,12 +11,12 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import msgspec
 
+from checkout_async._core.validation import to_builtin
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.files import atomic_write, file_error
@@ -80,14 +80,7 @@ class Fingerprints:
         return digest.digest()[:_DIGEST_BYTES]
 
 
-def _plain(value: object) -> object:
-    """Turn any mapping into a dict for the encoder."""
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[object, object]", value))
-    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain, order="sorted")
+_encoder = msgspec.json.Encoder(enc_hook=to_builtin, order="sorted")
 
 
 def canonical(record: Record) -> bytes:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, cast
 
 import msgspec
 
@@ -22,6 +22,11 @@ from checkout_async.redaction import sanitize
 __all__ = ["JsonLines", "JsonReader", "parse_line"]
 
 _NOTE: Final = f'"{NOTE}'.encode()
+
+_DEEPEST: Final = 100
+"""Levels of a line: ten times those of a request. Code that takes a level in each call reaches a thousand at most."""
+
+_TOO_DEEP: Final = "the line is nested too deeply"
 
 _LONGEST_SHOWN: Final = 11
 """A number that is not longer is not a card number."""
@@ -58,25 +63,50 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
         return InvalidRecord(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
     if not line.strip():
         return None
-    try:
-        request = msgspec.json.decode(line, type=dict[str, object])
-    except UnicodeDecodeError:
-        return InvalidRecord(line=number, reason=f"the line is {NOT_TEXT}")
-    except RecursionError:
-        return InvalidRecord(line=number, reason="the line is nested too deeply")
-    except msgspec.ValidationError:
-        return InvalidRecord(line=number, reason="the line is not a JSON object")
-    except msgspec.DecodeError as error:
-        return InvalidRecord(line=number, reason=f"the line is not valid JSON: {error}")
-    try:
-        _ambiguities.decode(line.decode())
-    except _Ambiguous as error:
-        return InvalidRecord(line=number, reason=str(error))
+    request = _decoded(line)
+    if isinstance(request, str):
+        return InvalidRecord(line=number, reason=request)
     if _NOTE in line:
         request = {name: value for name, value in request.items() if not name.startswith(NOTE)}
         if not request:
             return None
     return Record.of(number, request)
+
+
+def _decoded(line: bytes) -> dict[str, object] | str:
+    """Return the object of a line, or what is wrong with it."""
+    try:
+        request = msgspec.json.decode(line, type=dict[str, object])
+    except UnicodeDecodeError:
+        return f"the line is {NOT_TEXT}"
+    except RecursionError:
+        return _TOO_DEEP
+    except msgspec.ValidationError:
+        return "the line is not a JSON object"
+    except msgspec.DecodeError as error:
+        return f"the line is not valid JSON: {error}"
+    if _is_too_deep(line, request):
+        return _TOO_DEEP
+    try:
+        _ambiguities.decode(line.decode())
+    except _Ambiguous as error:
+        return str(error)
+    return request
+
+
+def _is_too_deep(line: bytes, request: Mapping[str, object]) -> bool:
+    if line.count(b"{") + line.count(b"[") <= _DEEPEST:  # quick, and all that is needed for nearly every line
+        return False
+    level: list[object] = [request]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+    return bool(level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 class JsonReader(TextReader):
