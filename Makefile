@@ -15,6 +15,7 @@ SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
+KILLS  ?= 100
 # The last release; until there is one, the state of the specification from which changes are counted.
 BASELINE := 3d28c30
 SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
@@ -25,7 +26,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines try-arq generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-kills test-services test-browser screenshots matrix fuzz simulate simulate-scale scale-real test-simulation simulate-night engines try-arq generate check-generated diff upgrade-generator check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,13 +40,11 @@ shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator,
 test: $(VENV)/.test ## Run all tests (six minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m codegen --check
-	@$(BIN)/python -m codegen lint
+check: $(VENV)/.dev lint check-generated ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
+
+test-kills: $(VENV)/.test ## Kill a batch a hundred times (one minute; KILLS=400), where `make test` does so 25 times.
+	@KILLS=$(KILLS) PYTEST_DEBUG_TEMPROOT=$${TMPDIR:-/tmp} $(BIN)/python -m pytest -q -s tests/batch/test_kill.py
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
 	@scripts/install_redis
@@ -108,10 +107,11 @@ upgrade-generator: $(VENV)/.codegen ## Try the newest datamodel-code-generator (
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
 
-lint: $(VENV)/.lint ## Check style and formatting with ruff, and the layers with import-linter.
+lint: $(VENV)/.lint ## Check style and formatting with ruff, the layers with import-linter, and workflows with zizmor.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@[ ! -d .github ] || $(BIN)/zizmor --quiet --offline --no-progress .github
 
 format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
@@ -154,7 +154,7 @@ serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and bui
 
 deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
 	@git config user.name > /dev/null || git config user.name "checkout-async"
-	@git config user.email > /dev/null || git config user.email "docs@users.noreply.github.com"
+	@git config user.email > /dev/null || git config user.email "docs@checkout-async.invalid"
 	@export PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" NO_MKDOCS_2_WARNING=1 && \
 		version=$$(python -c 'from checkout_async import __version__; print(*__version__.split(".")[:2], sep=".")') && \
 		mike deploy $(PUSH) --update-aliases "$$version" latest && mike set-default $(PUSH) latest

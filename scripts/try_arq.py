@@ -66,10 +66,11 @@ async def pay_twice(folder: str, port: int) -> None:
     """Queue a payment twice, and have each job done by a worker of its own."""
     async with Sandbox() as sandbox:
         key = {"CHECKOUT_BASE_URL": sandbox.base_url, "CHECKOUT_SECRET_KEY": SECRET_KEY}
-        queue: Any = await create_pool(RedisSettings(port=port, conn_retries=50, conn_retry_delay=0))
-        paid = []
+        queue = await create_pool(RedisSettings(port=port, conn_retries=50, conn_retry_delay=0))
+        paid: list[Any] = []
         for _ in range(2):
             job = await queue.enqueue_job("pay", ORDER, "the key of the order")
+            assert job is not None, "the queue has a job of this id"
             await work(folder, {**key, "REDIS_PORT": str(port)})
             paid.append(await job.result(timeout=5))
         await queue.aclose()

@@ -159,7 +159,8 @@ def write_times(times: Mapping[str, Mapping[str, str]]) -> None:
         raise Unexpected(f"{PAGE.name} has no place for the times")
     part = place[1]
     cells = ([each.strip() for each in line.strip("|").split("|")] for line in part.splitlines() if line[:2] == "| ")
-    rows = {name: dict(zip(STEPS, found, strict=True)) for name, *found in cells} | times
+    rows: dict[str, Mapping[str, str]] = {name: dict(zip(STEPS, found, strict=True)) for name, *found in cells}
+    rows.update(times)
     ordered = {each["name"]: rows[each["name"]] for each in read_changes() if each["name"] in rows}
     written = f"{machine()}:\n\n{table(ordered)}\n\n"
     PAGE.write_text(text[: place.start(1)] + written + text[place.end(1) :], encoding="utf-8")

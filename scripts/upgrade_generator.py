@@ -103,7 +103,7 @@ def try_generator(python: Path) -> dict[str, str] | None:
 def compare_printer(python: Path) -> bool:
     """Compare the generator of an environment with our own printer, and print how. Return whether both agree."""
     print("\nour own printer against the generator:", flush=True)
-    command = [python, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", PRINTER]
+    command: list[str | Path] = [python, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", PRINTER]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 

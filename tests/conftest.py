@@ -7,19 +7,28 @@ matrix; one marked `costly` computes for long. `make check` leaves those out.
 """
 
 import gc
+import os
+import shutil
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from checkout_async.sandbox import Sandbox
 from tests import figures, loop_errors
+from tests.commands import environment
 from tests.services import missing_browser, missing_service, redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
 
 # An installed package brings it by an entry point, under the same name.
 pytest_plugins = ["checkout_async.testing.plugin"]
+
+# Where the temporary files of tests are, if it has room: on a disk, the tests of batches mostly wait for `fsync`.
+MEMORY = Path("/dev/shm")
+ROOM = 2**30
 
 # No example has a time limit of its own: a busy machine would fail it. pytest-timeout limits whole tests.
 settings.register_profile("untimed", deadline=None)
@@ -43,6 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure() -> None:
     loop_errors.install()
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,6 +72,30 @@ def _no_error_is_left_to_the_loop(request: pytest.FixtureRequest) -> Iterator[No
     """Fail a test in which an event loop's exception handler was called, unless it is marked `loop_errors`."""
     yield
     loop_errors.check(request.node)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def env(sandbox: Sandbox) -> dict[str, str]:
+    """The environment that leads a command to the simulator."""
+    return environment(sandbox.base_url)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The input of a batch, which the test writes."""
+    return tmp_path / "in.jsonl"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The output of a batch."""
+    return tmp_path / "out.jsonl"
 
 
 @pytest.fixture

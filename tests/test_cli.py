@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,27 +28,6 @@ from tests.commands import (
 from tests.sandbox.payments.support import order as payment_order
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def env(sandbox: Sandbox) -> dict[str, str]:
-    return environment(sandbox.base_url)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "in.jsonl"
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "out.jsonl"
 
 
 class TestConfiguration:

@@ -416,13 +416,13 @@ class Listening:
     def post(self, body: bytes, key: str) -> int:
         headers = {webhooks.SIGNATURE_HEADER: webhooks.sign(body, key)}
         try:
-            with urllib_request.urlopen(urllib_request.Request(self.address, body, headers), timeout=10) as reply:
+            with urllib_request.urlopen(urllib_request.Request(self.address, body, headers), timeout=60) as reply:
                 return int(reply.status)
         except urllib_error.HTTPError as refused:
             return refused.code
 
     def finish(self) -> tuple[str, str]:
-        return self.process.communicate(timeout=20)
+        return self.process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ pytestmark = pytest.mark.slow
 
 SECRET = "sandbox_secret"
 NOBODY = {name: value for name, value in environment("").items() if not name.startswith("CHECKOUT_")}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

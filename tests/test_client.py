@@ -31,27 +31,10 @@ from checkout_async.auth import MemoryTokenStore
 from checkout_async.models import payments, sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import CannedResponse, Fault, Sandbox, payment_card
+from tests.channel_data import BROWSER
 from tests.commands import environment
 
 CARD = "4242424242424242"
-BROWSER = sessions.BrowserChannelData(
-    accept_header="text/html",
-    java_enabled=False,
-    language="en-GB",
-    color_depth="24",
-    screen_height="1080",
-    screen_width="1920",
-    timezone="0",
-    user_agent="Mozilla/5.0",
-    ip_address="192.0.2.1",
-    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
-)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ class TestOtherCredentials:
             call = asyncio.create_task(quick.payments.get_payment("pay_1"))
             await api.arrived.wait()
         with pytest.raises(errors.CheckoutError):
-            await asyncio.wait_for(call, 5)
+            await asyncio.wait_for(call, 30)
         api.released.set()
         assert api.credentials == []
 

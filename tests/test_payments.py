@@ -21,12 +21,6 @@ QUICK = RetryPolicy(attempts=3, backoff=0, conflict_wait=0.05)
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
     async with sandbox.client(retry=QUICK) as client:
         yield client

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-import re._constants as sre
-import re._parser as sre_parser
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
 import jsonschema_rs
 import msgspec
 
-from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, resolve
+from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, is_list, is_object, resolve
+
+# What `re` reads a pattern with: type checkers know neither module.
+sre: Any = import_module("re._constants")
+sre_parser: Any = import_module("re._parser")
 
 _DEPTH: Final = 4
 """How deep optional members of a made example go."""
@@ -70,7 +73,7 @@ def documented() -> Iterator[tuple[Any, Mapping[str, Any]]]:
     for part in ("paths", "webhooks"):
         for path in DOCUMENT[part].values():
             for operation in path.values():
-                if isinstance(operation, dict) and "responses" in operation:
+                if is_object(operation) and "responses" in operation:
                     yield from _bodies(operation.get("requestBody", {}))
                     for response in operation["responses"].values():
                         yield from _bodies(component(response))
@@ -96,17 +99,17 @@ def _collect(value: Any, schema: Mapping[str, Any], found: dict[str, list[Any]])
         name = schema["$ref"].rsplit("/", 1)[1]
         found.setdefault(name, []).append(value)
         schema = SCHEMAS[name]
-    if isinstance(value, list):
+    if is_list(value):
         for item in value:
             _collect(item, schema.get("items", {}), found)
-    elif isinstance(value, dict):
+    elif is_object(value):
         if (variant := variant_of(value, schema)) is not None:
             _collect(value, variant, found)
             return
         more = schema.get("additionalProperties")
         for name, item in value.items():
             part = schema.get("properties", {}).get(name, more)
-            if isinstance(part, dict):
+            if is_object(part):
                 _collect(item, part, found)
 
 
@@ -126,12 +129,12 @@ def variant_of(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[s
 
 def _scalars(value: Any, found: dict[str, list[Any]]) -> None:
     """Note which values the documented examples give members of a name."""
-    for name, item in value.items() if isinstance(value, dict) else ():
+    for name, item in value.items() if is_object(value) else ():
         if isinstance(item, str | int | float):
             found.setdefault(name, []).append(item)
         else:
             _scalars(item, found)
-    for item in value if isinstance(value, list) else ():
+    for item in value if is_list(value) else ():
         _scalars(item, found)
 
 
@@ -145,7 +148,7 @@ def _made(schema: Mapping[str, Any], scalars: Mapping[str, list[Any]], name: str
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")
-    if isinstance(kind, list):
+    if is_list(kind):
         kind = next(each for each in kind if each != "null")
     if kind == "object":
         return _object(schema, scalars, depth)
@@ -227,6 +230,6 @@ def _one_of(choices: Any) -> str:
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, dict):
+    if is_object(value):
         return 1 + sum(map(_size, value.values()))
-    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+    return 1 + sum(map(_size, value)) if is_list(value) else 1

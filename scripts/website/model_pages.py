@@ -94,7 +94,8 @@ def _facts(member: Member) -> Iterator[str]:
 
 def _enforced(part: Mapping[str, Any]) -> str:
     words = {"minLength": "least length", "maxLength": "greatest length", "minItems": "number of items"}
-    checked = [words.get(name, name) for name in part.get("x-enforced", ())]
+    enforced: list[str] = part.get("x-enforced", [])
+    checked = [words.get(name, name) for name in enforced]
     return f" Checked before sending: {', '.join(checked)}." if checked else ""
 
 

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
 from textwrap import indent
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ from checkout_async._core.wire import Operation
 from checkout_async._generated import operations as generated
 from scripts.website.example_bodies import component, text_for
 from scripts.website.python_source import imports, source
-from scripts.website.specification import DOCUMENT
+from scripts.website.specification import DOCUMENT, is_object
 
 INDEX: Final = "reference/operations/index.md"
 _PUBLISHED: Final = "published"
@@ -54,9 +55,10 @@ class Example(NamedTuple):
 @cache
 def all_operations() -> tuple[Described, ...]:
     """Return every operation that a client has."""
-    found = []
+    found: list[Described] = []
     for api in generated.__all__:
-        for operation in vars(getattr(operations, api)).values():
+        module: ModuleType = getattr(operations, api)
+        for operation in vars(module).values():
             if isinstance(operation, Operation) and hasattr(CheckoutClient, api):
                 document = DOCUMENT["paths"][operation.path][operation.method.lower()]
                 found.append(Described(api, operation, document))
@@ -185,8 +187,8 @@ def _arguments(each: Described) -> Iterator[str]:
 
 def sample(each: Described, parameter: Mapping[str, Any]) -> str:
     """Return a value of a parameter that fits the documented replies, which name it."""
-    replies = [value for value in replies_of(each) if isinstance(value, dict)]
-    for value in [item for reply in replies for item in (reply, *reply.get("data", ())) if isinstance(item, dict)]:
+    replies = [value for value in replies_of(each) if is_object(value)]
+    for value in [item for reply in replies for item in (reply, *reply.get("data", ())) if is_object(item)]:
         found = str(value.get(parameter["name"], ""))
         if found and re.fullmatch(parameter["schema"].get("pattern", ".*"), found):
             return found
@@ -203,7 +205,7 @@ def replies_of(each: Described) -> Iterator[Any]:
 
 def _curl(each: Described, body: Any) -> str:
     path = each.operation.path
-    query = []
+    query: list[str] = []
     for parameter in map(component, each.document.get("parameters", ())):
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", sample(each, parameter))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from checkout_async._core.model import UNSET, OpenEnum
+from scripts.website.specification import is_list, is_object
 
 WIDTH: Final = 88
 
@@ -17,10 +18,10 @@ def source(value: Any, module: str, indent: int = 0, taken: int = 0) -> str:
     """Return the source of a value. Structs and enums are named in a module; `taken` columns stand before it."""
     if isinstance(value, msgspec.Struct):
         return _call(f"{module}.{type(value).__name__}(", _arguments(value, module, indent), ")", indent, taken)
-    if isinstance(value, dict):
+    if is_object(value):
         items = [f"{source(key, module)}: {source(item, module, indent + 4)}" for key, item in value.items()]
         return _call("{", items, "}", indent, taken)
-    if isinstance(value, list):
+    if is_list(value):
         return _call("[", [source(item, module, indent + 4) for item in value], "]", indent, taken)
     return _scalar(value, module)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Model:
     text: str
     members: tuple[Member, ...] = ()
     tag: tuple[str, str] | None = None
-    used_by: list[str] = field(default_factory=list)
+    used_by: list[str] = field(default_factory=list[str])
 
     @property
     def page(self) -> str:
@@ -84,6 +84,16 @@ def names_in(annotation: str) -> list[str]:
 def model_of(name: str) -> str:
     """Return the name of the enum that an annotation such as `SchemeLike` is of: the enum, or one of its texts."""
     return name.removesuffix("Like")
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value of JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Return whether a value of JSON is a list."""
+    return isinstance(value, list)
 
 
 def resolve(schema: Mapping[str, Any]) -> Mapping[str, Any]:

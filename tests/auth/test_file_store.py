@@ -247,7 +247,7 @@ async def test_a_caller_cancelled_while_it_waits_for_a_lock_goes_at_once_and_lea
             pytest.fail("the lock was acquired")
 
     waiting = asyncio.create_task(enter())
-    await asyncio.wait_for(lock.is_wanted.wait(), 10)
+    await asyncio.wait_for(lock.is_wanted.wait(), 60)
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
@@ -288,7 +288,7 @@ async def test_tokens_that_are_saved_at_once_do_not_meet(
     together, sync = threading.Barrier(2), os.fsync
 
     def wait(descriptor: int) -> None:
-        together.wait(10)
+        together.wait(60)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", wait)

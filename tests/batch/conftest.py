@@ -1,35 +1,8 @@
-"""Fixtures of the batch tests: a sandbox, the environment that leads to it, an input and an output file."""
+"""Fixtures of the batch tests, beside those of all tests."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-
-from checkout_async.sandbox import Sandbox
-from tests.commands import environment
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def env(sandbox: Sandbox) -> dict[str, str]:
-    return environment(sandbox.base_url)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "in.jsonl"
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "out.jsonl"
 
 
 @pytest.fixture

@@ -291,12 +291,15 @@ class TestParquet:
         await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
         assert parquet.read_table(rejects).drop_columns("#rejected").equals(given.slice(0, 0))
 
-    async def test_many_rejected_rows_are_written_in_groups(self, tmp_path: Path) -> None:
+    async def test_many_rejected_rows_are_written_in_groups(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("checkout_async.batch.arrow._ROWS_AT_ONCE", 100)
         source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
-        parquet.write_table(arrow.table({"reference": [str(number) for number in range(2500)]}), source)
+        parquet.write_table(arrow.table({"reference": [str(number) for number in range(250)]}), source)
         await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
         found = parquet.ParquetFile(rejects).metadata
-        assert (found.num_rows, found.num_row_groups) == (2500, 3)
+        assert (found.num_rows, found.num_row_groups) == (250, 3)
 
 
 @pytest.mark.parametrize("name", ["rejects.jsonl", "rejects.parquet", "rejects.CSV.gz"])

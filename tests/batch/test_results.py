@@ -346,7 +346,7 @@ async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
 
             def slow(each: Outcome) -> None:
                 writing.set()
-                may_go_on.wait(10)
+                may_go_on.wait(60)
                 write(each)
                 ended.append("written")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import SID, record, request
 from tests.commands import AUTHENTICATE, results_in, run, text_of, write_lines
+from tests.loop_time import LoopTime, StallThatEndsTheAttempt
 
 # Names of operations, arguments and types, and what a programmer would do next.
 FOREIGN = (
@@ -69,9 +71,10 @@ async def test_results_say_what_happened_and_what_to_do(
     sandbox: Sandbox, source: Path, target: Path, fault: Fault | Behaviour, result: str, message: str
 ) -> None:
     sandbox.faults.add("request_session", fault)
+    sandbox.faults._released = StallThatEndsTheAttempt(LoopTime(asyncio.get_running_loop()), 30)
     write_lines(source, [request(reference="A")])
     credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=["sessions:browser", "sessions:app"])
-    limits: dict[str, Any] = {"timeout": Timeouts(total=0.5), "retry": RetryPolicy(attempts=1)}
+    limits: dict[str, Any] = {"timeout": Timeouts(total=30), "retry": RetryPolicy(attempts=1)}
     async with CheckoutClient(credentials, base_url=sandbox.base_url, token_url=sandbox.token_url, **limits) as client:
         await run_file(client, source, target, options=BatchOptions(channel_data=FAKE_BROWSER_DATA))
     row = results_in(text_of(target))[1]

@@ -80,6 +80,7 @@ def test_the_generator_writes_what_our_printer_writes_for_strict(document: Objec
     assert written.items() <= dict(printed(keep_documented(document), likes=False)).items()
 
 
+@pytest.mark.costly
 def test_the_strict_classes_are_those_that_a_run_of_the_generator_would_write(document: Object) -> None:
     """Only the models come from it. The strict ones are made of them, with the limits that our printer writes."""
     named = dict(schemas(document).objects())

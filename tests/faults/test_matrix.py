@@ -27,6 +27,7 @@ from checkout_async.sandbox import (
     payment_card,
 )
 from checkout_async.transport.aiohttp import AiohttpTransport
+from tests.channel_data import BROWSER
 from tests.documents import python_blocks
 from tests.faults import certificates
 from tests.faults.table import CLASSES, ROWS, Impostor, Row
@@ -40,18 +41,6 @@ ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, conflict_wait=0.
 ALWAYS = replace(ONCE, conflict_wait=3600)
 PATIENT = Timeouts(total=60, attempt=30)
 RESPONSE_SIZE = 8 * 1024 * 1024
-BROWSER = sessions.BrowserChannelData(
-    accept_header="text/html",
-    java_enabled=False,
-    language="en-GB",
-    color_depth="24",
-    screen_height="1080",
-    screen_width="1920",
-    timezone="0",
-    user_agent="Mozilla/5.0",
-    ip_address="192.0.2.1",
-    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
-)
 
 Call = Callable[[Timeouts], Awaitable[object]]
 

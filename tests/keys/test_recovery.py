@@ -18,12 +18,6 @@ from tests.keys.till import REFERENCE, order
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
 async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
     async with sandbox.client(retry=RetryPolicy(attempts=1)) as client:
         yield client

@@ -280,7 +280,7 @@ async def test_the_slot_of_a_cancelled_request_is_that_of_the_next_one(
         with anyio.move_on_after(0.01):
             await one.acquire("writes", 10.0)
         now += 29.9995
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         assert await one.acquire("writes", 10.0) == 0.0
     assert len(asked) == 1
     with anyio.move_on_after(0.01):
@@ -413,7 +413,7 @@ async def test_a_redis_that_does_not_answer_is_given_up_after_the_time_for_one_e
 
     monkeypatch.setattr(module, "_TIMEOUT", 0.01)
     monkeypatch.setattr(one, "_take_a_slot", say_nothing)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
     assert "Redis fails (TimeoutError)" in caplog.text
 

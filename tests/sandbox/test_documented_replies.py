@@ -20,7 +20,6 @@ ACTIONS: list[tuple[str, Json]] = [
     ("reversals", {}),
     ("cancellations", {}),
 ]
-OTHER_SCHEMES = [scheme for scheme in SCHEMES if scheme != "visa"]
 CHANGES: list[Json] = [
     {},
     {"amount": 0},
@@ -73,7 +72,8 @@ async def test_sessions_of_every_scenario(scheme: str) -> None:
     assert {record.status for record in sandbox.requests} <= {200, 201, 202, 204, 400, 403, 409, 422, 500, 502, 503}
 
 
-@pytest.mark.parametrize("scheme", ["visa", *(pytest.param(each, marks=pytest.mark.slow) for each in OTHER_SCHEMES)])
+@pytest.mark.costly
+@pytest.mark.parametrize("scheme", SCHEMES)
 async def test_payments_of_every_scenario(scheme: str) -> None:
     async with Sandbox(clock=frozen_clock()) as sandbox, PaymentsApi(sandbox) as api:
         for scenario in PAYMENT_SCENARIOS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from unittest.mock import patch
@@ -21,12 +21,6 @@ from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.support import RECURRING, request
 from tests.commands import until
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
 
 
 @asynccontextmanager

@@ -13,6 +13,8 @@ from tests.simulation.scale.chart import draw
 from tests.simulation.scale.measures import Figures
 from tests.simulation.scale.scenario import Scenario, World, simulate
 
+pytestmark = pytest.mark.costly
+
 WORKERS, LIMIT = 20, 20.0
 
 Event = Callable[[World], Awaitable[None]]

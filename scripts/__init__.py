@@ -1,0 +1,1 @@
+"""What make targets run, and what contributors run by hand."""

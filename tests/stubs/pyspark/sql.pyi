@@ -1,0 +1,16 @@
+"""What scripts/try_engines.py uses of PySpark, which is in the environment of `make engines` alone."""
+
+class SparkContext:
+    master: str
+    def setLogLevel(self, logLevel: str) -> None: ...
+
+class Builder:
+    def master(self, master: str) -> Builder: ...
+    def config(self, *, map: dict[str, str]) -> Builder: ...
+    def getOrCreate(self) -> SparkSession: ...
+
+class SparkSession:
+    builder: Builder
+    sparkContext: SparkContext
+    version: str
+    def stop(self) -> None: ...
