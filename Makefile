@@ -70,7 +70,7 @@ fuzz: $(VENV)/.test ## Run the property tests of replies and inputs with many mo
 simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds (or FOR=60 seconds, or REPLAY=seed). Needs Python 3.12.
 	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(FOR),--seconds $(FOR),--seeds $(SEEDS)))
 
-simulate-scale: $(VENV)/.test ## Simulate up to a thousand workers that share rates and a token (half an hour; JOBS=2, ONLY=events).
+simulate-scale: $(VENV)/.test ## Simulate up to a thousand workers that share rates and a token (ten minutes; JOBS=2, ONLY=events).
 	@$(BIN)/python -m tests.simulation.scale --jobs $(JOBS) $(if $(ONLY),--only $(ONLY),--json benchmarks/scale.json --svg docs/images/scale.svg)
 
 scale-real: $(VENV)/.test ## Measure the same with real processes and a real redis-server (three minutes).
