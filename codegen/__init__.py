@@ -9,5 +9,5 @@ diagnostics, document, names, files, load, keywords, overlay, bundle, validate, 
 render_text, render_type, render_strict, render_call, render_pagination, checks/, publish, write, target,
 generator_input, generator, emit_models, emit_operations, emit_dicts, emit_packages, emit_facts, emit_servers,
 write_package, record, trial, prove, contract, compiler, count, decisions, lint/, upstream/, revisions, diff/,
-commands, __main__.
+generate, commands, run, __main__.
 """

@@ -14,31 +14,13 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from codegen.commands import TASKS
-from codegen.compiler import FRAGMENTS, Compiled, check_fragments, compile_all, compile_document, compile_package
-from codegen.contract import ACCEPTED, diff_contract, read_contract
-from codegen.count import count_document
-from codegen.diagnostics import CompilerError, SpecificationError
-from codegen.lint import lint
-from codegen.publish import publish
-from codegen.record import is_verified, record
-from codegen.target import COMMAND, COMPILER, IS_INSTALLED, Target, parse_package
-from codegen.write import diff_tree, write_tree
-from codegen.write_package import InTheWay, NotRestored, diff_package, write_package
+from codegen.record import is_verified
+from codegen.target import COMMAND, COMPILER, FRAGMENTS, IS_INSTALLED, Target, parse_package
 
-_REPORT: Final = (
-    "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
-    "change"
-)
-_NOT_ACCEPTED: Final = (
-    f"what the package promises is not what {FRAGMENTS}/contract.json says: read the difference, and accept it with "
-    f"`{COMMAND} accept`"
-)
+TASKS = ("generate", "check", "accept", "adopt", "compare", "diff", "lint")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,113 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fault.
     """
     options = _parse_arguments(arguments)
-    try:
-        return _task(options)(options)
-    except SpecificationError as error:
-        print(error, file=sys.stderr)
-        count = len(error.problems)
-        print(f"found {count} problem{'s' if count > 1 else ''}; {_written(options)}", file=sys.stderr)
-        return 1
-    except InTheWay as error:
-        print(f"{error}\nnothing was written", file=sys.stderr)
-        return 1
-    except NotRestored as error:
-        print(f"{error}\nthe package is not whole: make room on the disk, and run again", file=sys.stderr)
-    except CompilerError as error:
-        print(f"{error}\n{_written(options)}: {_REPORT}", file=sys.stderr)
-    except OSError as error:
-        state = _written(options) if options.corrected else "the files are as they were"
-        print(f"{error.filename}: {error.strerror or error}; {state}", file=sys.stderr)
-    except Exception as error:  # noqa: BLE001 - whatever the compiler did not expect
-        print(f"{_describe_crash(error)}\n{_written(options)}: {_REPORT}", file=sys.stderr)
-    return 2
-
-
-def _written(options: argparse.Namespace) -> str:
-    """Return what a run that failed has written: `lint --fix` corrects what it can, and leaves the rest."""
-    return "nothing but the corrections was written" if options.corrected else "nothing was written"
-
-
-def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    if options.count:
-        return _count
-    if options.check:
-        return _check
-    if options.package:
-        return {**TASKS, "check": _check_package, "generate": _generate_package}[options.task]
-    return {**TASKS, "check": _check, "generate": _generate}[options.task]
-
-
-def _count(options: argparse.Namespace) -> int:
-    print(count_document(compile_document(options.root / FRAGMENTS)))
-    return 0
-
-
-def _check(options: argparse.Namespace) -> int:
-    if is_verified(options.root, options.output):
+    if _is_up_to_date(options):
         return 0
-    compiled = compile_all(options.root)
-    difference = diff_tree(options.output, compiled.files)
-    print(difference, end="")
-    if difference:
-        print("the generated files do not match openapi/: run `make generate`", file=sys.stderr)
-    unaccepted = _unaccepted(options.root, compiled)
-    print(unaccepted, end="")
-    if unaccepted:
-        print(_NOT_ACCEPTED, file=sys.stderr)
-    if difference or unaccepted:
-        return 1
-    record(options.root, options.output)
-    return 0
+    from codegen.run import run  # noqa: PLC0415 - the compiler takes a third of a second to load
+
+    return run(options)
 
 
-def _generate(options: argparse.Namespace) -> int:
-    if is_verified(options.root, options.output):
-        return 0
-    compiled = compile_all(options.root)
-    write_tree(options.output, compiled.files)
-    if _unaccepted(options.root, compiled):
-        print(_NOT_ACCEPTED, file=sys.stderr)
-    else:
-        record(options.root, options.output)
-    return 0
-
-
-def _generate_package(options: argparse.Namespace) -> int:
-    document = check_fragments(options.openapi, options.overlay)
-    write_package(options.output, compile_package(options.package, publish(document)), options.package)
-    if asked := lint(document, options.openapi, options.overlay):
-        print("\n".join(map(str, asked)), file=sys.stderr)
-        count = f"{len(asked)} question{'s' if len(asked) > 1 else ''}"
-        print(
-            f"the package is written. {count} of a reviewer are open: `{COMMAND} lint` asks them, too", file=sys.stderr
-        )
-    return 0
-
-
-def _check_package(options: argparse.Namespace) -> int:
-    files = compile_package(options.package, compile_document(options.openapi, options.overlay))
-    difference = diff_package(options.output, files, options.package)
-    print(difference, end="")
-    if difference:
-        print(f"the files of {options.package.package} are not what is generated: generate it again", file=sys.stderr)
-    return 1 if difference else 0
-
-
-def _unaccepted(root: Path, compiled: Compiled) -> str:
-    """Return the difference from what was accepted; empty if there is none, or if nothing was ever accepted."""
-    accepted = read_contract(root / FRAGMENTS)
-    if accepted is None:
-        return ""
-    return diff_contract(accepted, {**compiled.contract, ACCEPTED: accepted.get(ACCEPTED, [])})
-
-
-def _describe_crash(error: Exception) -> str:
-    """Return where in the compiler an unexpected error came from, and what it is."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(COMPILER)] or frames
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-3:]))
-    return f"{type(error).__name__} in {places}: {error}"
+def _is_up_to_date(options: argparse.Namespace) -> bool:
+    generates = options.task in {"generate", "check"} and not options.count and not options.package
+    return (generates or options.check) and is_verified(options.root, options.output)
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -162,7 +47,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "task",
         nargs="?",
-        choices=("generate", "check", *TASKS),
+        choices=TASKS,
         default="generate",
         help="what to do",
     )

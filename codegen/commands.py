@@ -1,4 +1,4 @@
-"""The commands that compare, draft, ask and accept. `__main__` has those that generate and check."""
+"""The commands that compare, draft, ask and accept. `generate` has those that generate and check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from codegen.compiler import FRAGMENTS, check_fragments, compile_all, compile_document
+from codegen.compiler import check_fragments, compile_all, compile_document
 from codegen.contract import ACCEPTED, FORMAT, Contract, diff_contract, read_contract, write_contract
 from codegen.decisions import README, fix_tables, is_settled, read_decisions
 from codegen.diagnostics import Problems, SpecificationError
@@ -19,6 +19,7 @@ from codegen.lint.former_names import has_former_names
 from codegen.lint.sensitive import unmarked
 from codegen.record import record
 from codegen.revisions import last_release, read_version
+from codegen.target import FRAGMENTS
 from codegen.upstream.adopt import Drafts, adopt_member, adopt_operation, adopt_schema, write_drafts
 from codegen.upstream.compare import compare_documents
 from codegen.upstream.read import Document, read_document

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from codegen.bundle import bundle
 from codegen.checks import check
@@ -29,12 +29,10 @@ from codegen.passes.walk import schemas
 from codegen.prove import prove
 from codegen.publish import MODULE, publish, unpublish, with_modules
 from codegen.record import TOOLS
-from codegen.target import OWN, Target, retarget
+from codegen.target import FRAGMENTS, OWN, Target, retarget
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
 from codegen.write_package import MANIFEST_NAME, package_manifest
-
-FRAGMENTS: Final = "openapi"
 
 
 def compile_document(folder: Path, overlay: Path | None = None) -> Object:

@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from codegen.compiler import FRAGMENTS, compile_contract, contract_of, read_bundle, read_released
+from codegen.compiler import compile_contract, contract_of, read_bundle, read_released
 from codegen.contract import ACCEPTED, Contract, read_contract
 from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
+from codegen.target import FRAGMENTS
 
 _KINDS: Final = "neither a folder that contains openapi/, nor a bundle (a .json file), nor a git revision with openapi/"
 

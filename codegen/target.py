@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from codegen.render_text import HEADER
 from codegen.write import DOCS, GENERATED
 
+FRAGMENTS: Final = "openapi"
+"""The folder of the fragments, below the root."""
 INTERFACE: Final = 1
 """The interface of `checkout_async.runtime` that generated packages need."""
 OWN_PACKAGE: Final = "checkout_async._generated"

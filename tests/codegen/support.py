@@ -131,7 +131,7 @@ def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
             known[digest.hexdigest()] = compile_all(root)
         return known[digest.hexdigest()]
 
-    for module in ("codegen.__main__", "codegen.commands"):
+    for module in ("codegen.generate", "codegen.commands"):
         monkeypatch.setattr(f"{module}.compile_all", compiled)
 
 

@@ -62,7 +62,7 @@ def fragments_are_unchanged(compiled: Compiled, monkeypatch: pytest.MonkeyPatch)
     def known(_root: Path) -> Compiled:
         return compiled
 
-    monkeypatch.setattr("codegen.__main__.compile_all", known)
+    monkeypatch.setattr("codegen.generate.compile_all", known)
 
 
 def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:

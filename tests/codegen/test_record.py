@@ -33,7 +33,7 @@ def test_a_recognised_run_compiles_nothing(root: Path, arguments: list[str], mon
     def compile_all(_: Path) -> NoReturn:
         pytest.fail("compiled")
 
-    monkeypatch.setattr("codegen.__main__.compile_all", compile_all)
+    monkeypatch.setattr("codegen.generate.compile_all", compile_all)
     assert main(["--root", str(root), *arguments]) == 0
 
 
