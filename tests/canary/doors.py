@@ -153,7 +153,7 @@ def _modules() -> Iterator[tuple[str, Any]]:
 
 def _doors_of(name: str, owner: type) -> Iterator[Door]:
     """Yield the constructor of a class and its public methods. Nobody calls that of a protocol or a metaclass."""
-    if getattr(owner, "_is_protocol", False) or issubclass(owner, type):
+    if getattr(owner, "_is_protocol", False) or type in owner.__mro__:
         return
     yield Door(name, owner)
     members: Sequence[tuple[str, Any]] = inspect.getmembers(owner, inspect.isroutine)
