@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin
@@ -38,6 +39,8 @@ T = TypeVar("T")
 
 SEND_ANYWAY: Final = 'pass validate="off" to send it all the same'
 _ADD_MEMBER: Final = 'pass a member that the specification does not know yet as extra_body, or validate="off"'
+
+_TOO_DEEP: Final = "is nested more deeply than Python can follow"
 
 _MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
@@ -67,7 +70,9 @@ def encode(encoder: Any, body: object) -> tuple[SecretBytes, str]:
     """Return an encoded body and an empty text, or nothing and the reason why it cannot be encoded."""
     try:
         return SecretBytes(encoder.encode(body)), ""
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        return SecretBytes(), f"it {_TOO_DEEP}"
+    except (TypeError, ValueError, OverflowError) as error:
         return SecretBytes(), sanitize(str(error))
 
 
@@ -91,6 +96,14 @@ _free_form: set[Any] = set()
 
 def read(operation: str, packed: SecretBytes, type_: Any) -> Any:
     """Return a packed body as the type that it is checked against. Raises InvalidRequest."""
+    try:
+        return _read(operation, packed, type_)
+    except RecursionError:  # the body could be packed, but a caller's stack may leave no room to follow it
+        del packed  # a traceback may show the locals
+    raise _invalid(operation, "$", "$", _TOO_DEEP)
+
+
+def _read(operation: str, packed: SecretBytes, type_: Any) -> Any:
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
@@ -129,13 +142,18 @@ def refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
 
     The JSON encoder would write base64 and null in their place. An amount that is null captures everything.
     """
-    found = _path_to_unwritable(msgspec.msgpack.decode(packed), root) if packed else None
+    found: tuple[str, str] | None = (root, _TOO_DEEP)
+    with suppress(RecursionError):
+        found = _path_to_unwritable(msgspec.msgpack.decode(packed), root) if packed else None
     del packed  # a traceback may show the locals
     if found is not None:
-        path, reason = found
-        argument = None if root == "$" else root
-        message = f"{operation}: {path}: {reason}"
-        raise InvalidRequest(message, operation=operation, path=path, reason=reason, argument=argument)
+        raise _invalid(operation, root, *found)
+
+
+def _invalid(operation: str, root: str, path: str, reason: str) -> InvalidRequest:
+    argument = None if root == "$" else root
+    message = f"{operation}: {path}: {reason}"
+    return InvalidRequest(message, operation=operation, path=path, reason=reason, argument=argument)
 
 
 def _path_to_unwritable(value: object, path: str) -> tuple[str, str] | None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections import ChainMap
 from datetime import datetime
 from types import MappingProxyType
@@ -107,6 +108,19 @@ class TestSending:
         body: dict[str, Any] = {}
         body["source"] = body
         assert "cannot be written as JSON" in refusal(body).reason
+
+    @pytest.mark.parametrize("level", ["shape", "off"])
+    def test_a_body_of_any_depth_is_written_or_refused(self, level: Any) -> None:
+        """Msgspec, and whoever reads what it has read, give up at depths that depend on the caller's stack."""
+        body: Any = {"source": {"type": "token", "token": "t"}}
+        for depth in range(1, sys.getrecursionlimit() + 50):
+            body = {"source": body}
+            if depth > 100 and depth % 7:
+                continue
+            try:
+                encode_body("place_order", body, Order, validate=level)
+            except InvalidRequest as error:
+                assert error.reason
 
     @pytest.mark.parametrize(
         "body",

@@ -79,20 +79,24 @@ class RequestReader:
             raise invalid(f"{_BODY}_required", api=operation.api)
         try:
             decoded: object = msgspec.json.decode(body)
+            return self.decoded_body(operation, decoded, call.notes.forgiven)
         except (msgspec.DecodeError, RecursionError):
             raise invalid("json_invalid", api=operation.api) from None
-        return self.decoded_body(operation, decoded, call.notes.forgiven)
 
     def decoded_body(self, operation: ApiOperation, body: object, forgiven: list[str] | None = None) -> JsonObject:
-        """Validate a decoded body; raises 422 with one code per failing member, as `body` does."""
+        """Validate a decoded body; raises 422 with one code per failing member, as `body` does, or RecursionError."""
         reader = BodyReader(self._spec, exact=self._exact)
         read = reader.read(operation.body, body)
         if forgiven is not None:
             forgiven += reader.forgiven
         validator = _body_validator(self._spec, operation.id)
-        if not validator.is_valid(read) or not is_object(read):
-            raise invalid(*_codes(validator.iter_errors(read), _BODY), api=operation.api)
-        return read
+        try:
+            if validator.is_valid(read) and is_object(read):
+                return read
+            codes = _codes(validator.iter_errors(read), _BODY)
+        except ValueError:  # jsonschema-rs says so of what is nested more deeply than it can follow
+            raise RecursionError from None
+        raise invalid(*codes, api=operation.api)
 
     def headers(self, call: ApiCall) -> JsonObject:
         """Read the operation's header parameters that a call has; raises 422 `{header}_invalid`."""

@@ -115,6 +115,7 @@ async def test_a_hosted_session_cannot_be_merchant_initiated(api: Api) -> None:
         (b'{"source": ', "json_invalid"),
         (b"\xff\xfe", "json_invalid"),
         (b"[" * 100_000, "json_invalid"),
+        (b'{"source":' * 400 + b"1" + b"}" * 400, "json_invalid"),
         (b"[]", "request_invalid"),
         (b"null", "request_invalid"),
     ],
