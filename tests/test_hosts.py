@@ -107,7 +107,19 @@ def test_a_host_is_accepted(setting: str, host: str) -> None:
     SETTINGS[setting](host)
 
 
-@pytest.mark.parametrize("host", ["xn--fa-hia.example", "_service.example", "a.example.", "A-B.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "xn--fa-hia.example",
+        "_service.example",
+        "a.example.",
+        "A-B.example",
+        "redis",
+        "my_redis.1",
+        "r.0x7f",
+        "fe80::1%eth0",
+    ],
+)
 def test_names_beyond_the_usual_are_accepted_too(host: str) -> None:
     assert is_host(host)
 
