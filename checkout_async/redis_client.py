@@ -47,7 +47,7 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
     raise ConfigurationError(
-        "not a Redis URL, or one with a host that is neither a name nor a whole address such as 127.0.0.1; use the form "
+        "not a Redis URL, or its host is neither a name nor a whole address such as 127.0.0.1; use the form "
         "rediss://user:password@host:6379/0"
     )
 
