@@ -118,7 +118,8 @@ def _require_positive(
             kind = "a whole number above 0" if field.name in whole else "a number above 0"
             alternative = " or None" if field.name in optional else ""
             # Python refuses to write an integer of thousands of digits.
-            given = "a larger one than any float" if isinstance(value, int) and value > _LARGEST else repr(value)
+            is_beyond = isinstance(value, int) and abs(value) > _LARGEST
+            given = f"a {'larger' if value > 0 else 'smaller'} one than any float" if is_beyond else repr(value)
             raise ConfigurationError(f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {given}")
 
 

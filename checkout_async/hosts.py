@@ -14,6 +14,9 @@ _LONGEST: Final = 253
 # URL standard, "forbidden domain code point".
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
 
+_NUMBER: Final = re.compile(r"\d+|0[xX][0-9a-fA-F]*")
+"""A part of an IPv4 address, as the URL standard reads it."""
+
 
 def is_host(host: str) -> bool:
     """Return whether a connection with a host, an address or a name, can be tried. Brackets are no part of it.
@@ -23,8 +26,9 @@ def is_host(host: str) -> bool:
     if ":" in host:
         return _is_address(host.partition("%")[0])
     name = host.removesuffix(".")
-    # As browsers do it: what ends in a number is an address. `127.1` is taken for one by some libraries only.
-    if name.rpartition(".")[2].isdecimal():
+    # What consists of numbers is an address. `127.1` is taken for one by some libraries only. Containers have names
+    # such as `redis.1`, which are none.
+    if all(map(_NUMBER.fullmatch, name.split("."))):
         return _is_address(name)
     return 0 < len(name) <= _LONGEST and _FORBIDDEN.search(name) is None and _can_be_encoded(host)
 

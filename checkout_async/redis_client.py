@@ -46,14 +46,17 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
             redis_connect_func=_Connections().set_up,
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
-    raise ConfigurationError("not a Redis URL; use the form rediss://user:password@host:6379/0")
+    raise ConfigurationError(
+        "not a Redis URL, or its host is neither a name nor a whole address such as 127.0.0.1; use the form "
+        "rediss://user:password@host:6379/0"
+    )
 
 
 def _check_host(url: str) -> None:
     """Raise ValueError for a host that no connection can be tried with: redis-py would say so at each use only."""
     host = unquote(urlsplit(url).hostname or "")
-    # `urlsplit` drops line breaks and tabs.
-    if (host and not is_host(host)) or not url.isprintable():
+    # `urlsplit` drops line breaks and tabs. A password may have any other character.
+    if (host and not is_host(host)) or any(each < " " for each in url):
         raise ValueError
 
 

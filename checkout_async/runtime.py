@@ -18,7 +18,7 @@ from checkout_async._core.model import (
 )
 from checkout_async._core.multipart import Upload
 from checkout_async._core.paging import Page, by_link, by_position
-from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter
+from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter, parameter_text
 from checkout_async._core.resource import ForwardingSender, Resource
 from checkout_async._core.wire import (
     Alternative,
@@ -62,6 +62,7 @@ __all__ = [
     "modules_on_demand",
     "named_on_demand",
     "optional_parameter",
+    "parameter_text",
     "read_former",
     "require_interface",
     "warn_deprecated",

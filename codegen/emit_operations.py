@@ -39,7 +39,7 @@ _STANDARD: Final = (
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.resource import Resource",
     "from checkout_async._core.wire import Alternative, ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency",
-    "from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter",
+    "from checkout_async._core.parameters import Parameter, list_parameter, optional_parameter, parameter_text",
     "from checkout_async._core.wire import Operation, Sender",
     "from checkout_async.config import RetryPolicy, Timeouts, Validation",
 )

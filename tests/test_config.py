@@ -125,6 +125,8 @@ class TestValues:
         for field in dataclasses.fields(kind):
             with pytest.raises(ConfigurationError, match="not a larger one than any float"):
                 kind(**{field.name: 10**5000})
+            with pytest.raises(ConfigurationError, match="not a smaller one than any float"):
+                kind(**{field.name: -(10**5000)})
 
     @pytest.mark.parametrize(("kind", "name"), [(RetryPolicy, "attempts"), (Limits, "concurrency")])
     def test_a_count_must_be_a_whole_number_above_zero(self, kind: type[Any], name: str) -> None:

@@ -107,7 +107,26 @@ def test_a_host_is_accepted(setting: str, host: str) -> None:
     SETTINGS[setting](host)
 
 
-@pytest.mark.parametrize("host", ["xn--fa-hia.example", "_service.example", "a.example.", "A-B.example"])
+@pytest.mark.parametrize("setting", ["rate limiter", "token store"])
+def test_a_password_of_redis_may_have_any_character_but_controls(setting: str) -> None:
+    SETTINGS[setting]("x:p\xa0\u200b\U0001fae9 @redis_1.2:6380")
+    with pytest.raises(ConfigurationError, match=r"neither a name nor a whole address such as 127\.0\.0\.1"):
+        SETTINGS[setting]("x:p\t@redis:6380")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "xn--fa-hia.example",
+        "_service.example",
+        "a.example.",
+        "A-B.example",
+        "redis",
+        "my_redis.1",
+        "r.0x7f",
+        "fe80::1%eth0",
+    ],
+)
 def test_names_beyond_the_usual_are_accepted_too(host: str) -> None:
     assert is_host(host)
 

@@ -13,7 +13,15 @@ from msgspec import Struct
 
 from checkout_async.errors import InvalidRequest
 
-__all__ = ["ListParameter", "Parameter", "list_parameter", "optional_parameter", "quote_part", "quote_segment"]
+__all__ = [
+    "ListParameter",
+    "Parameter",
+    "list_parameter",
+    "optional_parameter",
+    "parameter_text",
+    "quote_part",
+    "quote_segment",
+]
 
 # RFC 3986 section 2.3: characters that need no quoting.
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
@@ -114,6 +122,20 @@ def list_parameter(
     return (ListParameter(name=name, values=values if listed is None else listed, **described),)
 
 
+def parameter_text(value: str | float | bool) -> str:
+    """Return the value of a parameter as text.
+
+    None and a number that is not finite stay as they are: `prepare` refuses them, and knows the name of the operation.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)  # `str(value)` of a member of an enum may be the name of the member
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return cast("str", value)
+    return str(value)
+
+
 def optional_parameter(
     name: str,
     value: str | float | bool | None,
@@ -129,13 +151,10 @@ def optional_parameter(
     """Return a 1-tuple of the parameter with its value as text, or () if the value is None."""
     if value is None:
         return ()
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        text = cast("str", value)  # `prepare` refuses it, and knows the name of the operation
     return (
         Parameter(
             name=name,
-            value=text,
+            value=parameter_text(value),
             argument=argument,
             pattern=pattern,
             min_length=min_length,

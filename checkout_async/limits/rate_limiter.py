@@ -247,6 +247,7 @@ def for_one_client(limiter: RateLimiter) -> Acquire:
 
     Without a place of its own, a client would have to wait as long as another one that has asked before.
     """
-    if not isinstance(limiter, RedisRateLimiter):
+    # Not `isinstance` alone: a subclass may have an `acquire` of its own, which is to be asked.
+    if not isinstance(limiter, RedisRateLimiter) or type(limiter).acquire is not RedisRateLimiter.acquire:
         return limiter.acquire
     return partial(limiter._acquire, places=_Places())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the same module

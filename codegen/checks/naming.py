@@ -27,6 +27,7 @@ _RESERVED: Final = frozenset(
         "list_parameter",
         "optional_parameter",
         "operations",
+        "parameter_text",
         "request",
         "response",
         *(option.name for option in OPTIONS),
@@ -74,7 +75,7 @@ def _check_functions(document: Object, problems: Problems) -> None:
         for function, origin in _generated_functions(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' also comes from {first[function]}")
-            elif function in _PAGING | {"list_parameter", "optional_parameter", "with_response"}:
+            elif function in _PAGING | {"list_parameter", "optional_parameter", "parameter_text", "with_response"}:
                 problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
+from checkout_async import CheckoutClient, SecretKey, errors
 from checkout_async._core.parameters import Parameter
 from checkout_async._core.wire import ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency
 from checkout_async.config import RetryPolicy
@@ -123,6 +125,32 @@ def test_optional_parameters_are_left_out_and_others_written_as_text(generated: 
         assert build(open=True, shop_channel=channel).headers == (
             Parameter(name="Shop-Channel", value="till", argument="shop_channel"),
         )
+
+
+async def test_a_required_number_or_boolean_that_has_no_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (("X-Share", "header", "number"), ("top", "query", "integer"), ("every", "query", "boolean"))
+    parameters = "".join(
+        f"  - {{name: {name}, in: {place}, required: true, description: A value., schema: {{type: {kind}}}}}\n"
+        for name, place, kind in given
+    )
+    folder = generate(tmp_path, path=f"parameters:\n{parameters}{PATH}")
+    import_generated(folder, "models.shop", monkeypatch)
+    shop = import_generated(folder, "operations.shop", monkeypatch)
+    right: dict[str, Any] = {"x_share": 0.5, "top": 3, "every": True, "body": {"item": "tea"}}
+    request = shop.build_request_order(**right)
+    assert [each.value for each in (*request.headers, *request.query)] == ["0.5", "3", "true"]
+    async with CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9") as checkout:
+        for name, value, reason in (
+            ("x_share", math.nan, "must be a finite number"),
+            ("x_share", None, "must be text, not NoneType"),
+            ("top", math.inf, "must be a finite number"),
+            ("top", None, "must be text, not NoneType"),
+            ("every", None, "must be text, not NoneType"),
+        ):
+            with pytest.raises(errors.InvalidRequest, match=f"{name} {reason}"):
+                await shop.request_order(checkout, **{**right, name: value})
 
 
 def test_a_body_is_a_struct_or_a_mapping_and_may_be_optional(generated: Modules) -> None:

@@ -199,6 +199,7 @@ INTERFACE_1 = {
     "modules_on_demand": "package",
     "named_on_demand": "module",
     "optional_parameter": "name value argument pattern min_length max_length minimum maximum enforced",
+    "parameter_text": "value",
     "require_interface": "wanted package",
     "warn_deprecated": "message",
 }

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from checkout_async.clock import Clock
 from checkout_async.config import Limits
 from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle, _Gcra
+from checkout_async.limits.rate_limiter import RedisRateLimiter
 from tests.transport.virtual_time import VirtualTime, settle
 
 NEAR = 1e-6
@@ -517,6 +518,20 @@ async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplo
     await Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared).throttle("POST").acquire()
     assert len(shared.asked) == 1
     assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
+
+
+async def test_a_limiter_that_extends_the_one_of_redis_is_asked_itself() -> None:
+    asked: list[tuple[str, float]] = []
+
+    class Counting(RedisRateLimiter):
+        async def acquire(self, kind: str, rate: float) -> float:
+            asked.append((kind, rate))
+            return 0.0
+
+    pytest.importorskip("redis")
+    async with Counting("redis://127.0.0.1:9", "account") as shared:
+        await Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared).throttle("POST").acquire()
+    assert asked == [("writes", 50.0)]
 
 
 def test_without_a_limit_the_permits_of_the_last_second_are_the_rate_that_a_429_halves() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from http.client import parse_headers
+from types import SimpleNamespace
 
 import pytest
 from multidict import CIMultiDict
@@ -47,6 +48,15 @@ def test_a_header_whose_name_is_neither_text_nor_bytes_is_skipped() -> None:
     headers: dict[object, object] = {5: "a value", None: "another", "Cko-Signature": webhooks.sign(BODY, KEY)}
     receive: Callable[..., webhooks.WebhookEvent] = webhooks.receive
     assert receive(BODY, headers, KEY).id == "evt_1"
+
+
+@pytest.mark.parametrize("items", [None, [1, 2], ["Cko-Signature"], {"Cko-Signature": "x"}], ids=repr)
+def test_what_has_items_that_are_no_pairs_is_refused(items: object) -> None:
+    receive: Callable[..., webhooks.WebhookEvent] = webhooks.receive
+    with pytest.raises(errors.ConfigurationError, match="the headers must be a mapping or a list of pairs"):
+        receive(BODY, SimpleNamespace(items=lambda: items), KEY)
+    with pytest.raises(errors.ConfigurationError, match="the headers must be a mapping or a list of pairs"):
+        receive(BODY, dict, KEY)
 
 
 def test_two_signatures_in_a_list_are_none() -> None:

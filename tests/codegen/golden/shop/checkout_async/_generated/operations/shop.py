@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.deprecation import deprecated, warn_deprecated
-from checkout_async._core.parameters import Parameter, optional_parameter
+from checkout_async._core.parameters import Parameter, optional_parameter, parameter_text
 from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.shop import ChannelLike, Order, OrderRequest, WaitingOrder
 from checkout_async.config import RetryPolicy, Timeouts, Validation
@@ -55,7 +55,7 @@ def build_list_orders(
     """Build the request of `list_orders` without sending it."""
     return ApiRequest(
         operation=LIST_ORDERS,
-        query=(*optional_parameter("limit", limit), Parameter(name="open", value=str(open).lower())),
+        query=(*optional_parameter("limit", limit), Parameter(name="open", value=parameter_text(open))),
         headers=optional_parameter("Shop-Channel", shop_channel, argument="shop_channel"),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
