@@ -1,8 +1,9 @@
 """An example of each schema: a part of a documented body where one has it, else made from the schema."""
 
-from __future__ import warnings
+from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
