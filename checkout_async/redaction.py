@@ -183,7 +183,7 @@ class Secret(str):
 def as_secret(value: T) -> T:
     """Return text as Secret and bytes as SecretBytes. Any other value is returned as it is, for a later type check."""
     if isinstance(value, str):
-        return cast("T", Secret(value))
+        return cast("T", Secret(str.__str__(value)))  # `str` of a member of an enum may be the name of the member
     return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
 
 

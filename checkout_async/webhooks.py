@@ -230,7 +230,7 @@ def _single_header(headers: RequestHeaders, name: str) -> str | None:
 def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
     given = cast("object", headers)  # not every caller uses a type checker
     if not isinstance(given, type) and callable(items := getattr(given, "items", None)):
-        given = cast("object", items())
+        given = items()
     pairs: list[object] = [given]
     if isinstance(given, Iterable) and not isinstance(given, str | bytes):
         pairs = list(cast("Iterable[object]", given))

@@ -326,6 +326,6 @@ def _alternatives(body: Body) -> str:
 def _string_expression(parameter: Parameter) -> str:
     """Return the expression that converts a parameter's value to a string."""
     name = parameter.python_name
-    written = dict.fromkeys(("int", "float", "bool"), f"parameter_text({name})")
-    written |= dict.fromkeys(_DATES, f"{name}.isoformat()")
-    return name if isinstance(parameter.type, TypeRef) else written.get(parameter.type, name)
+    if isinstance(parameter.type, TypeRef) or parameter.type == "str":
+        return name
+    return f"{name}.isoformat()" if parameter.type in _DATES else f"parameter_text({name})"

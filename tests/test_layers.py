@@ -18,7 +18,7 @@ ON_DEMAND = {
     "checkout_async._generated.models.sessions",
     "checkout_async._generated.scopes",
 }
-LOADED = 59  # Each takes time from every start of an application: raise it only for what every client needs.
+LOADED = 60  # Each takes time from every start of an application: raise it only for what every client needs.
 
 
 def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from checkout_async.errors import InvalidRequest
 
@@ -41,6 +42,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
     maximum: float | None = None
     enforced: tuple[str, ...] = ()
     """The limits, by the names above, that the API enforces; the others are checked at the level `strict` only."""
+
+    def __post_init__(self) -> None:
+        if type(self.value) is not str and isinstance(cast("object", self.value), str):
+            # A member of an enum that is a str, too: formatting would write its name, and a body has its value.
+            force_setattr(self, "value", str.__str__(self.value))
 
     @property
     def label(self) -> str:
@@ -122,18 +128,17 @@ def list_parameter(
     return (ListParameter(name=name, values=values if listed is None else listed, **described),)
 
 
-def parameter_text(value: str | float | bool) -> str:
+def parameter_text(value: object) -> str:
     """Return the value of a parameter as text.
 
     None and a number that is not finite stay as they are: `prepare` refuses them, and knows the name of the operation.
     """
     if isinstance(value, str):
-        return str.__str__(value)  # `str(value)` of a member of an enum may be the name of the member
+        return value
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return cast("str", value)
-    return str(value)
+    is_odd = value is None or (isinstance(value, float) and not math.isfinite(value))
+    return cast("str", value) if is_odd else str(value)
 
 
 def optional_parameter(

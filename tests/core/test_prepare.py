@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 from dataclasses import replace
+from enum import Enum
 from typing import Any, cast, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -439,6 +440,33 @@ def test_an_invalid_request_names_the_body_and_the_parameter() -> None:
     assert (caught.value.argument, caught.value.path) == ("shop", "shop")
     copied = pickle.loads(pickle.dumps(caught.value))
     assert copied.argument == "shop"
+
+
+class Own(str, Enum):  # noqa: UP042 - not StrEnum, whose members are written as their values
+    """An enum of an application: `str` and formatting give `Own.SHOP`, and JSON has the value."""
+
+    SHOP = "shop"
+    KEY = "key-1"
+
+
+def test_a_member_of_an_enum_stands_for_its_value_everywhere() -> None:
+    parameters = (
+        Parameter(name="a", value=Own.SHOP),
+        *optional_parameter("b", Own.SHOP),
+        *list_parameter("c", [Own.SHOP]),
+    )
+    request = ApiRequest(
+        operation=PAY,
+        query=parameters,
+        headers=parameters[:1],
+        body=BODY,
+        options=CallOptions(idempotency_key=Own.KEY, headers={"X-Trace": Own.SHOP}),
+    )
+    http = prepared(request)
+    assert urlsplit(http.url).query == "a=shop&b=shop&c=shop"
+    assert [f"{http.headers[each]}" for each in ("a", "X-Trace")] == ["shop", "shop"]
+    assert f"{http.idempotency_key}" == "key-1"
+    assert prepared(place_order(Own.SHOP)).url.endswith("/shops/shop/orders")
 
 
 ODD = [math.nan, math.inf, -math.inf]
