@@ -10,7 +10,8 @@ GENERATOR := .venv-generator
 BENCH := .venv-bench
 DOCS := .venv-docs
 BIN    := $(VENV)/bin
-WORKERS ?= logical
+# One more than there are cores: the tests of batches and commands wait for processes half of the time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
@@ -37,10 +38,10 @@ demo: $(VENV)/.cli ## Authenticate a batch of 3000 test cards through the SDK ag
 shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator, and print its address.
 	@$(BIN)/python -m examples.shop
 
-test: $(VENV)/.test ## Run all tests (six minutes), and print the slowest ten.
+test: $(VENV)/.test ## Run all tests (four minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev lint check-generated ## Check in two minutes: style, layers, generated code, and the tests that are neither slow nor costly.
+check: $(VENV)/.dev lint check-generated ## Check in a minute and a half: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
 
 test-kills: $(VENV)/.test ## Kill a batch a hundred times (one minute; KILLS=400), where `make test` does so 25 times.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ from click.testing import CliRunner, Result
 
 from checkout_async import webhooks
 from checkout_async.cli import cli
+from checkout_async.cli.doctor import _greet
 from checkout_async.cli.listen import SANDBOX_SIGNING_KEY
 from checkout_async.cli.shown import as_json
 from checkout_async.models import payments
@@ -365,6 +368,30 @@ class TestDoctor:
         assert re.search(
             r"FAIL  tls +127.0.0.1: the certificate has no end of validity\n +Have the server's", done.stdout
         )
+
+    def test_a_server_that_does_not_end_tls_leaves_no_socket_open(self) -> None:
+        """A socket that is left open is a ResourceWarning, which fails any test."""
+        authority = trustme.CA()
+        server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+        cast("Any", authority.issue_cert("127.0.0.1")).configure_cert(server)
+        cast("Any", authority).configure_trust(client)
+        ended = threading.Event()
+
+        def answer() -> None:
+            with server.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                ended.wait(60)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+            answered = threads.submit(answer)
+            try:
+                head, _ = asyncio.run(_greet("127.0.0.1", listener.getsockname()[1], client))
+                gc.collect()
+            finally:
+                ended.set()
+            answered.result()
+        assert head.startswith("HTTP/1.1 204")
 
     def test_a_certificate_that_is_not_trusted_and_one_that_is(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

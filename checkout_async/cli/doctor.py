@@ -162,7 +162,8 @@ async def _greet(host: str, port: int, context: ssl.SSLContext | None) -> tuple[
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         return head, writer.get_extra_info("ssl_object")
     finally:
-        writer.close()
+        # Not `close`: it waits until the server ends TLS, and a command that ends meanwhile leaves the socket open.
+        writer.transport.abort()
 
 
 def _check_connection(host: str, port: int, secured: ssl.SSLObject | None) -> Finding:
