@@ -263,6 +263,7 @@ async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int |
     assert result.action_id
 
 
+@pytest.mark.costly
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=8), made=st.sampled_from(MADE))
 async def test_whatever_is_tried_balances_hold_and_every_answer_is_a_documented_one(

@@ -338,6 +338,7 @@ class TestEarlierFiles:
         with pytest.raises(BatchFileError, match=r"resume that run on one machine"):
             plan_partitions(paths, 2, resume=True)
 
+    @pytest.mark.slow
     def test_a_journal_that_is_in_use_is_not_replaced(self, paths: RunPaths) -> None:
         with closing(open_database(paths.journal)), pytest.raises(JournalInUse):
             plan_partitions(paths, 2, force=True)

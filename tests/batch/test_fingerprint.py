@@ -42,11 +42,13 @@ def shuffled(value: object, order: random.Random) -> object:
     return [shuffled(item, order) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
+@pytest.mark.costly
 @given(REQUESTS, st.randoms(use_true_random=False))
 def test_the_order_of_members_does_not_matter(request: dict[str, object], order: random.Random) -> None:
     assert content(request) == content(shuffled(request, order))
 
 
+@pytest.mark.costly
 @given(REQUESTS, REQUESTS)
 def test_other_content_has_another_fingerprint(one: dict[str, object], other: dict[str, object]) -> None:
     same = msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")

@@ -120,6 +120,7 @@ def is_locked_for_others(path: Path) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
+@pytest.mark.slow
 async def test_a_second_use_in_this_process_does_not_unlock_the_first(tmp_path: Path) -> None:
     """Closing any descriptor of the file would drop the locks that SQLite has on it."""
     path = tmp_path / "run.journal"

@@ -131,6 +131,7 @@ def test_times_are_drawn_with_their_percentiles() -> None:
     assert {"shortest", "p50", "p90", "p99", "longest"} <= set(reader.words)
 
 
+@pytest.mark.costly
 @given(st.lists(st.floats(0, 1e5), min_size=1, max_size=30))
 def test_any_times_can_be_drawn_within_the_picture(times: list[float]) -> None:
     for each in read(report(times=latencies(*times))).tags("rect"):

@@ -133,6 +133,7 @@ async def test_a_wrong_check_sum_is_noticed() -> None:
     assert len(lines) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [LINES, gzip.compress(LINES, mtime=0)])
 def test_standard_input_is_read(content: bytes) -> None:
     code = (

@@ -219,6 +219,7 @@ async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
         assert (await journal.claim(record())).step is Step.HOLD
 
 
+@pytest.mark.slow
 async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is_killed(path: Path) -> None:
     process, connection = fork_worker(stays_open, str(path))
     assert await heard(connection) == "open"
@@ -230,6 +231,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is
     assert await next_step(path) is Step.SEND
 
 
+@pytest.mark.slow
 async def test_within_a_process_a_journal_is_open_once_too(path: Path) -> None:
     async with Journal(path) as journal:
         with pytest.raises(BatchFileError, match="has it open"):
@@ -479,6 +481,7 @@ async def test_a_journal_behind_a_link_is_private_and_is_removed_as_a_file(path:
     assert path.is_symlink()
 
 
+@pytest.mark.slow
 async def test_what_is_no_journal_or_in_use_is_not_removed(path: Path) -> None:
     path.write_text("a thesis")
     with pytest.raises(BatchFileError, match="not a journal"):

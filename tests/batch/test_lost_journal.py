@@ -91,6 +91,7 @@ def begin_anew(journal: Path) -> None:
         path.unlink()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("damage", [empty, delete_rows, lose, begin_anew])
 async def test_a_journal_that_was_emptied_or_lost(
     job: Job, damage: Callable[[Path], None], checkout: CheckoutClient, sandbox: Sandbox
@@ -101,6 +102,7 @@ async def test_a_journal_that_was_emptied_or_lost(
     assert created(sandbox) == once(4)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("damage", [empty, lose])
 async def test_a_journal_that_was_lost_while_there_is_no_output(
     job: Job, damage: Callable[[Path], None], checkout: CheckoutClient, sandbox: Sandbox
@@ -128,6 +130,7 @@ async def test_an_older_copy_of_the_journal(job: Job, checkout: CheckoutClient, 
     assert created(sandbox) == once(4)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("by_option", [True, False])
 async def test_the_journal_of_another_run_of_the_same_records(
     job: Job, tmp_path: Path, by_option: bool, checkout: CheckoutClient, sandbox: Sandbox
@@ -241,6 +244,7 @@ async def test_a_run_that_was_moved_without_one_of_its_files_is_refused(
     assert created(sandbox) == once(2)
 
 
+@pytest.mark.costly
 async def test_a_key_that_became_readable_by_others_on_its_way_is_refused(
     job: Job, tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
 ) -> None:

@@ -258,6 +258,7 @@ async def test_a_part_that_is_not_a_journal_is_refused(target: Path, parts: list
         merge_journals(target, parts[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["target", "part"])
 async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], which: str) -> None:
     await ran(target, range(1, 2), BatchResult.DECLINED)

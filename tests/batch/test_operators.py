@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async import CheckoutClient, Limits, OAuthCredentials
+from checkout_async import CheckoutClient, Limits, OAuthCredentials, RetryPolicy
 from checkout_async.batch import Backoff, BatchResult
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import RECURRING, record, run
 from tests.commands import run as command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["run", "dry run"])
 @pytest.mark.parametrize(("name", "content"), [("in.csv", "amount,currency\n"), ("in.jsonl", ""), ("in.jsonl", "\n\n")])
 async def test_an_input_without_records_is_not_a_success(
@@ -31,6 +32,7 @@ async def test_a_record_that_was_never_sent_has_no_time(sandbox: Sandbox) -> Non
         base_url="http://127.0.0.1:9",
         token_url=sandbox.token_url,
         limits=Limits(),
+        retry=RetryPolicy.none(),
     )
     at_once = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
     async with elsewhere as checkout:

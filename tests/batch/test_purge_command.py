@@ -54,6 +54,7 @@ async def test_young_outcomes_are_left(source: Path, target: Path, journal: Path
     assert rows[0]["cryptogram"].encode() in journal.read_bytes()
 
 
+@pytest.mark.slow
 async def test_a_journal_that_cannot_be_purged_ends_with_2_and_stays(
     source: Path, target: Path, journal: Path, env: dict[str, str]
 ) -> None:

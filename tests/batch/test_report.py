@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def reports(*outcomes: Outcome) -> Report:
     return summary_of(*outcomes).report("in", "out")
 
 
+@pytest.mark.costly
 @given(OUTCOMES, OUTCOMES)
 def test_the_reports_of_two_parts_add_up_to_that_of_the_whole(one: list[Outcome], other: list[Outcome]) -> None:
     assert reports(*one).merge(reports(*other)) == reports(*one, *other)

@@ -367,6 +367,7 @@ async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
     assert not [*tmp_path.glob(f"{name}.*.new")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", [Format.JSONL, Format.CSV])
 def test_rows_go_to_standard_output(format_: Format, tmp_path: Path) -> None:
     code = (

@@ -104,6 +104,7 @@ class Depot:
         return web.json_response({"id": request.path.rpartition("/")[2], "status": "delivered"})
 
 
+@pytest.mark.costly
 async def test_its_operations_are_called_through_the_client(parcels_api: Any) -> None:
     once = RetryPolicy(attempts=2)
     async with Depot() as depot, CheckoutClient(KEY, base_url=depot.url, retry=once) as client:
@@ -217,11 +218,13 @@ def test_what_an_older_generated_package_calls_is_still_there(name: str) -> None
     assert [each.name for each in parameters.values() if each.name not in recorded and each.default is each.empty] == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("case", [FRAGMENTS, *sorted(INPUTS.glob("*/openapi"))], ids=lambda path: path.parent.name)
 def test_generated_packages_import_nothing_else_of_the_runtime(case: Path) -> None:
     require_runtime_alone(case)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("path", "schemas"), [(WITH_LISTS, SCHEMAS + ENUM), (FILES, FILE_SCHEMAS)], ids=["lists", "files"]
 )
@@ -278,6 +281,7 @@ def test_options_that_do_not_go_together_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.costly
 def test_check_compares_the_package_and_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["check", "--package", NAME, "--openapi", str(FRAGMENTS), "--output"]
     assert main([*arguments, str(folder)]) == 0
@@ -323,6 +327,7 @@ def test_lint_corrects_the_fragments_of_another_package(asking: list[str], tmp_p
     assert EMAIL + "      x-sensitive: personal\n" in (tmp_path / "openapi" / ORDER).read_text()
 
 
+@pytest.mark.costly
 def test_lint_asks_about_an_overlay_of_the_installed_fragments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +342,7 @@ def test_lint_asks_about_an_overlay_of_the_installed_fragments(
     assert "the keywords of a schema stand in this order: type, description" in lines[1]
 
 
+@pytest.mark.costly
 def test_generation_says_what_lint_would_and_writes_all_the_same(
     asking: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -349,6 +355,7 @@ def test_generation_says_what_lint_would_and_writes_all_the_same(
     assert (output / NAME / "__init__.py").exists()
 
 
+@pytest.mark.costly
 def test_generation_of_fragments_about_which_nobody_asks_says_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,6 +82,7 @@ def sent(ask: Ask, rates: list[float]) -> list[list[float]]:
 RATES = st.sampled_from([0.2, 0.9, 2.0, 7.5, 20.0, 50.0])
 
 
+@pytest.mark.costly
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([50.0, 50.0, 0.9])
 @example([0.2, 50.0, 50.0])

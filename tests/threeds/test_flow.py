@@ -363,6 +363,7 @@ class TestLaws:
                 assert len(steps) <= 6, steps
             assert len(set(steps)) == len(steps), "no step is asked for twice"
 
+    @pytest.mark.costly
     @given(st.data())
     def test_no_sequence_of_events_and_replies_resets_progress(self, data: st.DataObject) -> None:
         now, current = START, flow("pending", COLLECT, METHOD)
