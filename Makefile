@@ -41,7 +41,7 @@ shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator,
 test: $(VENV)/.test ## Run all tests (four minutes), and print the slowest ten.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev lint check-generated ## Check in a minute and a half: style, layers, generated code, and the tests that are neither slow nor costly.
+check: $(VENV)/.dev lint check-generated ## Check in under a minute: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
 
 test-kills: $(VENV)/.test ## Kill a batch a hundred times (one minute; KILLS=400), where `make test` does so 25 times.
