@@ -520,6 +520,19 @@ async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplo
     assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
 
 
+async def test_a_shared_limiter_may_return_whole_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    time, answers = VirtualTime(), [2, 0]
+
+    class Whole(Recording):
+        async def acquire(self, kind: str, rate: float) -> float:
+            return answers.pop(0)
+
+    waiters = Waiters(Limiter(Limits(write_rate=50.0), time.clock(), Whole()).throttle("POST"), time)
+    waiters.arrive()
+    await time.advance(3.0)
+    assert (waiters.granted, answers, caplog.messages) == ([(0, 2.0)], [], [])
+
+
 async def test_a_limiter_that_extends_the_one_of_redis_is_asked_itself() -> None:
     asked: list[tuple[str, float]] = []
 
