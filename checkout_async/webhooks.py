@@ -48,7 +48,7 @@ AUTHORIZATION_HEADER: Final = "Authorization"
 
 
 class _HasItems(Protocol):
-    """A message of the standard library, as `http.server` has it: it is no Mapping, and iterating gives names only."""
+    """The headers of `http.server`: no Mapping, and iterating over them yields only the names."""
 
     def items(self) -> Iterable[tuple[Any, Any]]: ...
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from checkout_async.models import sessions
 
-BROWSER = sessions.BrowserChannelData(
+BROWSER_WITHOUT_METHOD = sessions.BrowserChannelData(
     accept_header="text/html",
     java_enabled=False,
     language="en-GB",
@@ -14,5 +16,5 @@ BROWSER = sessions.BrowserChannelData(
     timezone="0",
     user_agent="Mozilla/5.0",
     ip_address="192.0.2.1",
-    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
 )
+BROWSER = msgspec.structs.replace(BROWSER_WITHOUT_METHOD, three_ds_method_completion=sessions.ThreeDsMethodCompletion.U)

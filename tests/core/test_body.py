@@ -111,7 +111,7 @@ class TestSending:
 
     @pytest.mark.parametrize("level", ["shape", "off"])
     def test_a_body_of_any_depth_is_written_or_refused(self, level: Any) -> None:
-        """Msgspec, and whoever reads what it has read, give up at depths that depend on the caller's stack."""
+        """How deep msgspec, and the code that walks through its result, can go depends on the caller's stack."""
         body: Any = {"source": {"type": "token", "token": "t"}}
         for depth in range(1, sys.getrecursionlimit() + 50):
             body = {"source": body}

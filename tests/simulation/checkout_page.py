@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, Final
 
 from checkout_async import threeds
-from checkout_async.models import payments, sessions
+from checkout_async.models import payments
 from checkout_async.sandbox import card_number
+from tests.channel_data import BROWSER_WITHOUT_METHOD
 from tests.simulation.calls import MOST_TRIES, Caller, CallOutcome, now
 from tests.simulation.cardholder import Cardholder
 from tests.simulation.shop import find_payment, request_once
@@ -23,17 +24,6 @@ _CARDS: Final = tuple(
     for name in ("challenge", "frictionless", "slow_challenge", "challenge_no_method", "attempted", "silent_method")
 )
 _EXPIRY: Final = {"expiry_month": 6, "expiry_year": 2040}
-_BROWSER: Final = sessions.BrowserChannelData(
-    accept_header="text/html",
-    java_enabled=False,
-    language="en-GB",
-    color_depth="24",
-    screen_height="1080",
-    screen_width="1920",
-    timezone="0",
-    user_agent="Mozilla/5.0",
-    ip_address="192.0.2.1",
-)
 _OPTIONS: Final = threeds.Options(method_notification_url="https://shop.example/method", complete=True)
 
 
@@ -114,7 +104,7 @@ class CheckoutPage(Caller):
             answer.value,
             options=_OPTIONS,
             progress=self.progress.get(reference),
-            channel_data=_BROWSER,
+            channel_data=BROWSER_WITHOUT_METHOD,
             now=now,
         )
 
